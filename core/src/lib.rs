@@ -1,0 +1,1 @@
+//! onya-core

@@ -1,0 +1,2 @@
+//! onya
+fn main() {}
