@@ -82,7 +82,10 @@ mod tests {
     fn arguments_are_read_leniently_but_never_by_half() {
         let request = |summary: Option<&str>, priority| HumanRequest { summary: summary.map(str::to_owned), priority };
         for (arguments, expected) in [
-            (r#"{"summary":"Wants a refund.","priority":"high"}"#, Some(request(Some("Wants a refund."), Priority::High))),
+            (
+                r#"{"summary":"Wants a refund.","priority":"high"}"#,
+                Some(request(Some("Wants a refund."), Priority::High)),
+            ),
             (r#"{"summary":"a\u0000b","reason":"x"}"#, Some(request(Some("ab"), Priority::Normal))),
             (r#"{"summary":" ","priority":"urgent!"}"#, Some(request(None, Priority::Normal))),
             (r#"{"summary":null,"priority":7}"#, Some(request(None, Priority::Normal))),

@@ -1,3 +1,4 @@
 //! Whole-system tests, one binary.
 
+#[cfg(test)]
 mod upstream;

@@ -1,8 +1,8 @@
 //! What a demonstration and a test can rely on.
 
 use futures::StreamExt;
-use onya_core::conversation::{Priority, Prompt, PromptMessage};
 use onya_core::ConversationId;
+use onya_core::conversation::{Priority, Prompt, PromptMessage};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -111,7 +111,17 @@ async fn it_can_be_told_to_misbehave() {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_it_does_not_know_is_answered_with_those_it_knows() {
-    for message in ["/mock", "/mock dance", "/mock cut", "/mock cut 0", "/mock cut -1", "/mock long 100001", "/mock slow NaN", "/mock fail 3", "/mock cut 1 2"] {
+    for message in [
+        "/mock",
+        "/mock dance",
+        "/mock cut",
+        "/mock cut 0",
+        "/mock cut -1",
+        "/mock long 100001",
+        "/mock slow NaN",
+        "/mock fail 3",
+        "/mock cut 1 2",
+    ] {
         let (tokens, (_, end)) = ask(settings(), message).await;
         assert_eq!((text(&tokens).as_str(), end), (wording::COMMANDS, ModelEnd::Complete), "{message}");
     }

@@ -108,9 +108,21 @@ mod tests {
             ("by index", json!([start("a", json!(0)), more("", json!(0))]), 1),
             ("by order", json!([start("a", none.clone()), more("", none.clone())]), 1),
             ("no id at all", json!([start("", json!(0)), more("", json!(0))]), 1),
-            ("id beats index", json!([start("a", json!(0)), start("b", json!(1)), more("a", json!(1)), more("b", json!(0))]), 2),
-            ("new id on a used index", json!([start("a", json!(0)), more("", json!(0)), start("b", json!(0)), more("", json!(0))]), 2),
-            ("name repeated", json!([start("a", json!(0)), piece(json!("a"), json!(0), name.clone(), close.clone())]), 1),
+            (
+                "id beats index",
+                json!([start("a", json!(0)), start("b", json!(1)), more("a", json!(1)), more("b", json!(0))]),
+                2,
+            ),
+            (
+                "new id on a used index",
+                json!([start("a", json!(0)), more("", json!(0)), start("b", json!(0)), more("", json!(0))]),
+                2,
+            ),
+            (
+                "name repeated",
+                json!([start("a", json!(0)), piece(json!("a"), json!(0), name.clone(), close.clone())]),
+                1,
+            ),
             ("all at once", json!([piece(none.clone(), none.clone(), name.clone(), json!({"summary": "x"}))]), 1),
         ] {
             assert_eq!(finish(pieces).map(|calls| calls.len()), Ok(count), "{case}");
@@ -124,7 +136,10 @@ mod tests {
         for pieces in [
             json!([piece(json!("a"), json!(0), name.clone(), json!("{\"summary\":"))]),
             json!([piece(json!("a"), json!(0), json!("delete_everything"), json!("{}"))]),
-            json!([piece(json!("a"), json!(0), name.clone(), json!("{}")), piece(json!("b"), json!(1), name.clone(), json!("{"))]),
+            json!([
+                piece(json!("a"), json!(0), name.clone(), json!("{}")),
+                piece(json!("b"), json!(1), name.clone(), json!("{"))
+            ]),
             Value::Array((0..17).map(|n| piece(json!(n.to_string()), json!(n), name.clone(), json!("{}"))).collect()),
         ] {
             assert_eq!(finish(pieces.clone()), Err(BadCall), "{pieces}");

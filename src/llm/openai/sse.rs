@@ -123,7 +123,8 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    const QUIRKS: &[u8] = b"\xef\xbb\xbfdata: one\n\n: comment\n\ndata:two\r\n\r\nevent: ping\rdata: x\r\rid: 7\nretry: 5\n\
+    const QUIRKS: &[u8] =
+        b"\xef\xbb\xbfdata: one\n\n: comment\n\ndata:two\r\n\r\nevent: ping\rdata: x\r\rid: 7\nretry: 5\n\
         data: three\ndata\ndata: four\nunknown: y\n\n\n\nevent: gone\n\ndata: \xf0\x9f\xa6\x80\n\ndata: last";
 
     fn decode(pieces: impl Iterator<Item = &'static [u8]>) -> Vec<(String, String)> {

@@ -10,7 +10,8 @@ use super::*;
 
 const TIMED_OUT: ModelEnd = ModelEnd::Failed(Failure::TimedOut);
 const COMMENT: Step = Step::Forever(": still here\n\n", 1_000);
-const ROLE: Step = Step::Forever("data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n", 1_000);
+const ROLE: Step =
+    Step::Forever("data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n", 1_000);
 const REASONING: Step = Step::Forever("data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n", 1_000);
 const FLOOD: Step = Step::Forever(": !\n\n", 0);
 

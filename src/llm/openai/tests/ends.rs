@@ -30,7 +30,11 @@ async fn a_reply_is_complete_with_a_finish_reason_and_never_without() {
     assert_eq!(one(vec![text("Hi"), finish("eos"), done()]).await, complete("Hi"));
     assert_eq!(one(vec![text("Hi"), finish("stop"), Step::Break]).await, complete("Hi"), "reset after the last word");
     assert_eq!(one(vec![text("Hi"), finish(""), text("!"), finish("stop")]).await, complete("Hi!"));
-    assert_eq!(one(vec![text("Hi"), finish("stop"), text("!"), done()]).await, complete("Hi!"), "text after the reason");
+    assert_eq!(
+        one(vec![text("Hi"), finish("stop"), text("!"), done()]).await,
+        complete("Hi!"),
+        "text after the reason"
+    );
 
     assert_eq!(one(vec![text("Hi"), done()]).await, failed("Hi", Failure::ReplyCut));
     assert_eq!(one(vec![text("Hi")]).await, failed("Hi", Failure::ReplyCut));
@@ -58,10 +62,16 @@ async fn an_end_that_is_forgotten_is_not_waited_for() {
 async fn an_error_inside_a_successful_stream_is_a_failure() {
     let error = || chunk(&json!({ "error": { "code": 502, "message": "upstream gone" } }));
     assert_eq!(one(vec![text("Hi"), error(), finish("stop"), done()]).await, failed("Hi", Failure::ReplyCut));
-    assert_eq!(one(vec![text("Hi"), raw("event: error\ndata: plain words\n\n")]).await, failed("Hi", Failure::ReplyCut));
+    assert_eq!(
+        one(vec![text("Hi"), raw("event: error\ndata: plain words\n\n")]).await,
+        failed("Hi", Failure::ReplyCut)
+    );
     let filtered = chunk(&json!({ "error": { "code": "content_filter" } }));
     assert_eq!(one(vec![text("Hi"), filtered]).await, failed("Hi", Failure::ContentRefused));
-    assert_eq!(one(vec![text("Hi"), raw("data: {oops}\n\n"), text("!"), finish("stop")]).await, failed("Hi", Failure::ReplyCut));
+    assert_eq!(
+        one(vec![text("Hi"), raw("data: {oops}\n\n"), text("!"), finish("stop")]).await,
+        failed("Hi", Failure::ReplyCut)
+    );
 
     let answer = ask([stream(vec![error()]), reply("Better.")]).await;
     assert_eq!((answer.text.as_str(), answer.end), ("Better.", ModelEnd::Complete), "retried: nothing had been said");
@@ -106,8 +116,12 @@ async fn an_emoji_that_was_cut_in_two_halves_is_whole_again() {
 #[tokio::test(start_paused = true)]
 async fn what_is_held_is_bounded() {
     let kilobyte = "x".repeat(1_000);
-    assert_eq!(one(vec![text(&kilobyte), text(&kilobyte), finish("stop")]).await, failed(&kilobyte, Failure::ReplyTooLong));
-    let endless = Step::Forever("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 0);
+    assert_eq!(
+        one(vec![text(&kilobyte), text(&kilobyte), finish("stop")]).await,
+        failed(&kilobyte, Failure::ReplyTooLong)
+    );
+    let endless =
+        Step::Forever("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 0);
     assert_eq!(one(vec![text("a"), raw("data: "), endless]).await, failed("a", Failure::ReplyCut));
 }
 

@@ -21,7 +21,9 @@ async fn what_may_pass_is_tried_again_until_something_has_been_said() {
         Reaction::Stream(vec![Step::Break]),
         Reaction::Stream(vec![raw("data: {oops}\n\n")]),
         Reaction::Stream(vec![finish("stop"), done()]),
-        Reaction::Stream(vec![raw(": hello\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n")]),
+        Reaction::Stream(vec![raw(
+            ": hello\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+        )]),
     ] {
         let answer = ask([fault.clone(), fault.clone(), reply("Here I am.")]).await;
         assert_eq!((answer.text.as_str(), &answer.end), ("Here I am.", &ModelEnd::Complete), "{fault:?}");
