@@ -5,3 +5,4 @@
 //! [`app`], the only module that knows all its siblings. `main.rs` is a thin caller of [`cli`].
 
 pub mod config;
+pub mod auth;

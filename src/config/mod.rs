@@ -28,6 +28,8 @@ mod rule;
 mod server;
 mod show;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use serde::Deserialize;
