@@ -4,5 +4,8 @@
 //! `onya-protocol`. This crate holds what surrounds them: settings, telemetry, identity, the command line, and
 //! [`app`], the only module that knows all its siblings. `main.rs` is a thin caller of [`cli`].
 
-pub mod config;
+pub mod app;
 pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod telemetry;

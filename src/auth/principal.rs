@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use onya_core::ParticipantId;
+use onya_core::{ParticipantId, conversation};
 use serde::{Deserialize, Serialize};
 
 /// What somebody is to this deployment.
@@ -38,10 +38,15 @@ impl Role {
         }
     }
 
-    /// Whether somebody with this role works the queue.
+    /// The role in a conversation; none for those who take part in no conversation.
     #[must_use]
-    pub fn is_staff(self) -> bool {
-        matches!(self, Self::Agent | Self::Supervisor)
+    pub fn in_conversation(self) -> Option<conversation::Role> {
+        match self {
+            Self::Customer => Some(conversation::Role::Customer),
+            Self::Agent => Some(conversation::Role::Agent),
+            Self::Supervisor => Some(conversation::Role::Supervisor),
+            Self::Admin | Self::Service => None,
+        }
     }
 }
 
@@ -96,7 +101,8 @@ pub struct InvalidName;
 
 /// Checks a display name: it is shown to others, so it must not reorder or break their text.
 pub(super) fn check_display_name(name: &str) -> Result<(), InvalidName> {
-    let is_direction = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_direction =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_broken = name.trim().is_empty() || name.chars().count() > 64;
     if is_broken || name.chars().any(|c| c.is_control() || is_direction(c)) { Err(InvalidName) } else { Ok(()) }
 }

@@ -127,7 +127,8 @@ fn a_name_that_breaks_other_texts_gets_no_token() {
 #[test]
 fn expired_and_early_tokens_are_told_apart_with_little_leeway() {
     let now = now_s();
-    let verify = |key: &str, time: u64| verifier().verify(&signed(&good_header(), &with(good_claims(), key, json!(time))));
+    let verify =
+        |key: &str, time: u64| verifier().verify(&signed(&good_header(), &with(good_claims(), key, json!(time))));
     assert_eq!(verify("exp", now - 61).unwrap_err(), AuthError::Expired);
     assert!(verify("exp", now - 10).is_ok());
     assert_eq!(verify("nbf", now + 61).unwrap_err(), AuthError::NotYetValid);

@@ -42,9 +42,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("auth.customer_token_ttl_s", 60, 34_560_000),
     Rule::integer("auth.staff_token_ttl_s", 60, 2_592_000),
     Rule::integer("auth.leeway_s", 0, 60),
-    Rule::text("auth.signing_keys", "name:secret, separated by commas or lines, different names, each secret 32 bytes or more in hexadecimal", is_key_list)
-        .optional()
-        .secret(),
+    Rule::text(
+        "auth.signing_keys",
+        "name:secret, separated by commas or lines, different names, each secret 32 bytes or more in hexadecimal",
+        is_key_list,
+    )
+    .optional()
+    .secret(),
     Rule::text("auth.keys_file", "a path", is_some_text).optional(),
 ];
 
@@ -56,20 +60,13 @@ fn is_key_list(text: &str) -> bool {
 #[must_use]
 pub fn parse_signing_keys(text: &str) -> Option<Vec<NamedKey>> {
     let mut keys: Vec<NamedKey> = Vec::new();
-    for part in text
-        .split([',', '\n'])
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
+    for part in text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
         let (id, secret) = part.split_once(':')?;
         let secret = decode_hex(secret)?;
         if !is_key_id(id) || secret.len() < 32 || keys.iter().any(|key| key.id == id) {
             return None;
         }
-        keys.push(NamedKey {
-            id: id.to_owned(),
-            secret,
-        });
+        keys.push(NamedKey { id: id.to_owned(), secret });
     }
     if keys.is_empty() { None } else { Some(keys) }
 }
@@ -77,29 +74,16 @@ pub fn parse_signing_keys(text: &str) -> Option<Vec<NamedKey>> {
 /// Whether the text may name a key.
 #[must_use]
 pub fn is_key_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// Bytes of a hexadecimal text; `None` when it is not one.
 #[must_use]
 pub fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
-        .collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let (pairs, rest) = digits.as_deref()?.as_chunks::<2>();
-    if rest.is_empty() {
-        Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
-    } else {
-        None
-    }
+    if rest.is_empty() { Some(pairs.iter().map(|[high, low]| high << 4 | low).collect()) } else { None }
 }
 
 #[cfg(test)]
@@ -110,10 +94,7 @@ mod tests {
     fn signing_keys_are_read_in_their_order() {
         let (new, old) = ("ab".repeat(32), "0F".repeat(40));
         let keys = parse_signing_keys(&format!("new:{new},\n old:{old}\n")).unwrap();
-        assert_eq!(
-            keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(),
-            ["new", "old"]
-        );
+        assert_eq!(keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["new", "old"]);
         assert_eq!(keys[0].secret, [0xab; 32]);
         assert_eq!(keys[1].secret, [0x0f; 40]);
     }

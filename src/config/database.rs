@@ -28,13 +28,7 @@ pub struct DatabaseConfig {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::text(
-        "database.url",
-        "postgres://user:password@host/name or sqlite://path",
-        is_url,
-    )
-    .optional()
-    .url_secret(),
+    Rule::text("database.url", "postgres://user:password@host/name or sqlite://path", is_url).optional().url_secret(),
     Rule::integer("database.max_connections", 2, 500),
     Rule::integer("database.acquire_timeout_ms", 100, 60_000),
     Rule::integer("database.statement_timeout_ms", 100, 60_000),
@@ -46,19 +40,11 @@ pub(super) const RULES: &[Rule] = &[
 fn is_url(text: &str) -> bool {
     ["postgres://", "postgresql://", "sqlite:"]
         .iter()
-        .any(|scheme| {
-            text.strip_prefix(scheme)
-                .is_some_and(|rest| !rest.is_empty())
-        })
+        .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
 }
 
 /// The URL of the embedded database in this folder. `%`, `?` and `#` mean something in a URL and are escaped.
 pub(super) fn embedded_url(data_dir: &Path) -> String {
     let file = data_dir.join("onya.db").to_string_lossy().into_owned();
-    format!(
-        "sqlite://{}",
-        file.replace('%', "%25")
-            .replace('?', "%3F")
-            .replace('#', "%23")
-    )
+    format!("sqlite://{}", file.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
 }

@@ -14,7 +14,5 @@ pub struct DrainConfig {
     pub sockets_window_ms: u64,
 }
 
-pub(super) const RULES: &[Rule] = &[
-    Rule::integer("drain.reply_limit_ms", 0, 600_000),
-    Rule::integer("drain.sockets_window_ms", 0, 600_000),
-];
+pub(super) const RULES: &[Rule] =
+    &[Rule::integer("drain.reply_limit_ms", 0, 600_000), Rule::integer("drain.sockets_window_ms", 0, 600_000)];

@@ -90,24 +90,15 @@ impl Layers {
             Ok(table) => self.add_table("", table, origin),
             Err(error) => {
                 // The parser's own display quotes the line, which may hold a secret.
-                let line = error
-                    .span()
-                    .map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-                self.problems.push(Problem::new(format!(
-                    "{origin}, line {line}: {}",
-                    error.message()
-                )));
+                let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+                self.problems.push(Problem::new(format!("{origin}, line {line}: {}", error.message())));
             }
         }
     }
 
     fn add_table(&mut self, prefix: &str, table: toml::Table, origin: &Origin) {
         for (name, value) in table {
-            let key = if prefix.is_empty() {
-                name
-            } else {
-                format!("{prefix}.{name}")
-            };
+            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
             match (rule_for(&key), value) {
                 (None, Value::Table(inner)) => self.add_table(&key, inner, origin),
                 (None, _) => self.unknown(&key, origin),
@@ -128,9 +119,7 @@ impl Layers {
                 Variable::Key(key) => self.add_text(&key, value, origin),
                 Variable::SecretFile(key) => match read_secret(Path::new(value)) {
                     Ok(text) => self.add_text(&key, &text, origin),
-                    Err(reason) => self
-                        .problems
-                        .push(Problem::new(format!("{key} ({origin}): {value}: {reason}"))),
+                    Err(reason) => self.problems.push(Problem::new(format!("{key} ({origin}): {value}: {reason}"))),
                 },
             }
         }
@@ -146,73 +135,41 @@ impl Layers {
         let Some(rule) = rule_for(key) else {
             return self.unknown(key, &origin);
         };
-        if let (Origin::Environment(name), Some(Origin::Environment(other))) = (
-            &origin,
-            self.settings.get(key).map(|setting| &setting.origin),
-        ) {
-            let text = format!(
-                "{key} is set twice in the environment, by {other} and by {name}: keep one of them"
-            );
+        if let (Origin::Environment(name), Some(Origin::Environment(other))) =
+            (&origin, self.settings.get(key).map(|setting| &setting.origin))
+        {
+            let text = format!("{key} is set twice in the environment, by {other} and by {name}: keep one of them");
             return self.problems.push(Problem::new(text));
         }
         match rule.parse(text) {
             Some(value) => self.set(rule, key.to_owned(), value, origin),
-            None => self.refuse(
-                rule,
-                key,
-                &rule.show(&Value::String(text.to_owned())),
-                &origin,
-            ),
+            None => self.refuse(rule, key, &rule.show(&Value::String(text.to_owned())), &origin),
         }
     }
 
     pub(super) fn set(&mut self, rule: &'static Rule, key: String, value: Value, origin: Origin) {
-        self.settings.insert(
-            key,
-            Setting {
-                rule,
-                value,
-                origin,
-            },
-        );
+        self.settings.insert(key, Setting { rule, value, origin });
     }
 
     fn refuse(&mut self, rule: &Rule, key: &str, shown: &str, origin: &Origin) {
         // A malformed URL may have its password anywhere.
-        let shown = if rule.secrecy == Secrecy::Public {
-            shown
-        } else {
-            "\"***\""
-        };
-        let text = format!(
-            "{key} = {shown} ({origin}): not allowed; allowed is {}",
-            rule.describe()
-        );
+        let shown = if rule.secrecy == Secrecy::Public { shown } else { "\"***\"" };
+        let text = format!("{key} = {shown} ({origin}): not allowed; allowed is {}", rule.describe());
         self.problems.push(Problem::new(text));
     }
 
     fn unknown(&mut self, key: &str, origin: &Origin) {
         let known = rules().map(|rule| rule.key.replace('*', "en"));
-        let hint = nearest(key, known)
-            .map(|key| format!("; did you mean {key}?"))
-            .unwrap_or_default();
-        self.problems.push(Problem::new(format!(
-            "{key} ({origin}): there is no such key{hint}"
-        )));
+        let hint = nearest(key, known).map(|key| format!("; did you mean {key}?")).unwrap_or_default();
+        self.problems.push(Problem::new(format!("{key} ({origin}): there is no such key{hint}")));
     }
 
     fn unknown_variable(&mut self, name: &str) {
         let keys = rules().map(|rule| variable_name(&rule.key.replace('*', "en")));
         let well_known = WELL_KNOWN_VARIABLES.map(|(name, _)| name.to_owned());
-        let known = keys
-            .chain(well_known)
-            .chain(RESERVED_VARIABLES.map(str::to_owned));
-        let hint = nearest(name, known)
-            .map(|name| format!("; did you mean {name}?"))
-            .unwrap_or_default();
-        self.problems.push(Problem::new(format!(
-            "environment {name}: there is no such setting{hint}"
-        )));
+        let known = keys.chain(well_known).chain(RESERVED_VARIABLES.map(str::to_owned));
+        let hint = nearest(name, known).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+        self.problems.push(Problem::new(format!("environment {name}: there is no such setting{hint}")));
     }
 }
 
@@ -223,12 +180,7 @@ pub(super) fn rule_for(key: &str) -> Option<&'static Rule> {
 
 /// The name of a key in the environment.
 pub(super) fn variable_name(key: &str) -> String {
-    format!(
-        "ONYA_{}",
-        key.to_ascii_uppercase()
-            .replace('.', "__")
-            .replace('-', "_")
-    )
+    format!("ONYA_{}", key.to_ascii_uppercase().replace('.', "__").replace('-', "_"))
 }
 
 enum Variable {
@@ -246,34 +198,19 @@ fn variable(name: &str) -> Variable {
         return Variable::Key(key);
     }
     let secret = name.strip_suffix("_FILE").and_then(key_of_variable);
-    if let Some(key) =
-        secret.filter(|key| rule_for(key).is_some_and(|rule| rule.secrecy != Secrecy::Public))
-    {
+    if let Some(key) = secret.filter(|key| rule_for(key).is_some_and(|rule| rule.secrecy != Secrecy::Public)) {
         return Variable::SecretFile(key);
     }
-    if name.starts_with("ONYA_") {
-        Variable::Unknown
-    } else {
-        Variable::Foreign
-    }
+    if name.starts_with("ONYA_") { Variable::Unknown } else { Variable::Foreign }
 }
 
 fn key_of_variable(name: &str) -> Option<String> {
-    if let Some((_, key)) = WELL_KNOWN_VARIABLES
-        .iter()
-        .find(|(known, _)| *known == name)
-    {
+    if let Some((_, key)) = WELL_KNOWN_VARIABLES.iter().find(|(known, _)| *known == name) {
         return Some((*key).to_owned());
     }
-    let key = name
-        .strip_prefix("ONYA_")?
-        .to_ascii_lowercase()
-        .replace("__", ".");
+    let key = name.strip_prefix("ONYA_")?.to_ascii_lowercase().replace("__", ".");
     // A variable cannot hold the hyphen of a language tag such as pt-br: it is written as an underscore.
-    let key = match key
-        .strip_prefix("notices.")
-        .and_then(|rest| rest.split_once('.'))
-    {
+    let key = match key.strip_prefix("notices.").and_then(|rest| rest.split_once('.')) {
         Some((tag, text)) => format!("notices.{}.{text}", tag.replace('_', "-")),
         None => key,
     };
@@ -281,19 +218,13 @@ fn key_of_variable(name: &str) -> Option<String> {
 }
 
 fn read_secret(path: &Path) -> Result<String, String> {
-    let length = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
-        .len();
+    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if length > MAX_SECRET_FILE_BYTES {
         return Err(format!("larger than {MAX_SECRET_FILE_BYTES} bytes"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let text = text.trim();
-    if text.is_empty() {
-        Err("the file is empty".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.is_empty() { Err("the file is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// The known name that is most like the given one, if any is like it.

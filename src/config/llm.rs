@@ -60,14 +60,8 @@ pub struct MockConfig {
 pub(super) const RULES: &[Rule] = &[
     Rule::one_of("llm.provider", &["mock", "openai"]),
     Rule::text("llm.model", "1 to 200 characters", is_short_text),
-    Rule::text(
-        "llm.base_url",
-        "an http:// or https:// address without a slash at its end",
-        is_base_url,
-    ),
-    Rule::text("llm.api_key", "text without spaces or line ends", is_key)
-        .optional()
-        .secret(),
+    Rule::text("llm.base_url", "an http:// or https:// address without a slash at its end", is_base_url),
+    Rule::text("llm.api_key", "text without spaces or line ends", is_key).optional().secret(),
     Rule::text("llm.system_prompt", "1 to 32768 characters", is_prompt),
     Rule::integer("llm.connect_timeout_ms", 100, 60_000),
     Rule::integer("llm.first_content_timeout_ms", 100, 300_000),

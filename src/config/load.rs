@@ -26,20 +26,13 @@ impl Inputs {
     /// Takes the environment of this process. Variables that are no UTF-8 are left out: none of Onya's can be among them.
     #[must_use]
     pub fn from_process() -> Self {
-        let text = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        Self {
-            environment: text.collect(),
-            ..Self::default()
-        }
+        let text =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self { environment: text.collect(), ..Self::default() }
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
-        self.environment
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 
@@ -64,10 +57,7 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
     layers.add_flags(&inputs.flags);
     derive(&mut layers);
     complete_languages(&mut layers);
-    let Layers {
-        settings,
-        mut problems,
-    } = layers;
+    let Layers { settings, mut problems } = layers;
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
@@ -77,30 +67,17 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
     };
     config.profile = profile;
     coherence::check(&config, &settings, &mut problems);
-    if problems.is_empty() {
-        Ok(Loaded { config, settings })
-    } else {
-        Err(Problems(problems))
-    }
+    if problems.is_empty() { Ok(Loaded { config, settings }) } else { Err(Problems(problems)) }
 }
 
 fn add_profile(layers: &mut Layers, inputs: &Inputs) -> Profile {
-    let flag = inputs
-        .profile
-        .as_deref()
-        .map(|name| (name, "flag --profile"));
-    let chosen = flag.or_else(|| {
-        inputs
-            .variable("ONYA_PROFILE")
-            .map(|name| (name, "environment ONYA_PROFILE"))
-    });
+    let flag = inputs.profile.as_deref().map(|name| (name, "flag --profile"));
+    let chosen = flag.or_else(|| inputs.variable("ONYA_PROFILE").map(|name| (name, "environment ONYA_PROFILE")));
     let Some((name, origin)) = chosen else {
         return Profile::Laptop;
     };
     let Some(profile) = Profile::by_name(name) else {
-        let text = format!(
-            "profile {name:?} ({origin}): not allowed; allowed is development or staging or production"
-        );
+        let text = format!("profile {name:?} ({origin}): not allowed; allowed is development or staging or production");
         layers.problems.push(Problem::new(text));
         return Profile::Laptop;
     };
@@ -109,16 +86,11 @@ fn add_profile(layers: &mut Layers, inputs: &Inputs) -> Profile {
 }
 
 fn add_own_file(layers: &mut Layers, inputs: &Inputs) {
-    let path = inputs
-        .file
-        .clone()
-        .or_else(|| inputs.variable("ONYA_CONFIG").map(PathBuf::from));
+    let path = inputs.file.clone().or_else(|| inputs.variable("ONYA_CONFIG").map(PathBuf::from));
     let Some(path) = path else { return };
     match std::fs::read_to_string(&path) {
         Ok(text) => layers.add_file(&text, &Origin::File(path)),
-        Err(error) => layers
-            .problems
-            .push(Problem::new(format!("file {}: {error}", path.display()))),
+        Err(error) => layers.problems.push(Problem::new(format!("file {}: {error}", path.display()))),
     }
 }
 
@@ -150,9 +122,7 @@ fn complete_languages(layers: &mut Layers) {
         for name in notices::KEYS {
             let key = format!("notices.{language}.{name}");
             if !layers.settings.contains_key(&key) {
-                let text = format!(
-                    "{key} is missing: the language {language:?} ({origin}) needs all seven texts"
-                );
+                let text = format!("{key} is missing: the language {language:?} ({origin}) needs all seven texts");
                 layers.problems.push(Problem::new(text));
             }
         }
@@ -160,16 +130,11 @@ fn complete_languages(layers: &mut Layers) {
 }
 
 fn language_of(key: &str) -> Option<&str> {
-    key.strip_prefix("notices.")?
-        .split_once('.')
-        .map(|(language, _)| language)
+    key.strip_prefix("notices.")?.split_once('.').map(|(language, _)| language)
 }
 
 fn text<'a>(settings: &'a BTreeMap<String, Setting>, key: &str) -> &'a str {
-    settings
-        .get(key)
-        .and_then(|setting| setting.value.as_str())
-        .unwrap_or_default()
+    settings.get(key).and_then(|setting| setting.value.as_str()).unwrap_or_default()
 }
 
 fn assemble(settings: &BTreeMap<String, Setting>) -> Result<Config, toml::de::Error> {
@@ -189,9 +154,7 @@ fn insert(table: &mut toml::Table, key: &str, value: Value) {
             table.insert(key.to_owned(), value);
         }
         Some((section, rest)) => {
-            let inner = table
-                .entry(section)
-                .or_insert_with(|| Value::Table(toml::Table::new()));
+            let inner = table.entry(section).or_insert_with(|| Value::Table(toml::Table::new()));
             if let Value::Table(inner) = inner {
                 insert(inner, rest, value);
             }

@@ -16,7 +16,5 @@ pub struct MetricsConfig {
     pub port: u16,
 }
 
-pub(super) const RULES: &[Rule] = &[
-    Rule::text("metrics.host", "an IP address", is_ip_address),
-    Rule::integer("metrics.port", 0, 65_535),
-];
+pub(super) const RULES: &[Rule] =
+    &[Rule::text("metrics.host", "an IP address", is_ip_address), Rule::integer("metrics.port", 0, 65_535)];

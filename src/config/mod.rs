@@ -110,9 +110,7 @@ impl Profile {
     /// The profile by the name that `--profile` and `ONYA_PROFILE` take.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::Development, Self::Staging, Self::Production]
-            .into_iter()
-            .find(|profile| profile.name() == name)
+        [Self::Development, Self::Staging, Self::Production].into_iter().find(|profile| profile.name() == name)
     }
 
     /// Its name.

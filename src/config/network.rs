@@ -46,16 +46,8 @@ impl FromStr for Network {
         };
         let address: IpAddr = address.parse().map_err(|_| InvalidNetwork)?;
         let widest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix_bits =
-            prefix.map_or(Ok(widest), |bits| bits.parse().map_err(|_| InvalidNetwork))?;
-        if prefix_bits <= widest {
-            Ok(Self {
-                address,
-                prefix_bits,
-            })
-        } else {
-            Err(InvalidNetwork)
-        }
+        let prefix_bits = prefix.map_or(Ok(widest), |bits| bits.parse().map_err(|_| InvalidNetwork))?;
+        if prefix_bits <= widest { Ok(Self { address, prefix_bits }) } else { Err(InvalidNetwork) }
     }
 }
 
@@ -72,10 +64,7 @@ mod tests {
     use super::*;
 
     fn contains(network: &str, address: &str) -> bool {
-        network
-            .parse::<Network>()
-            .unwrap()
-            .contains(address.parse().unwrap())
+        network.parse::<Network>().unwrap().contains(address.parse().unwrap())
     }
 
     #[test]
@@ -92,15 +81,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_network() {
-        for text in [
-            "",
-            "10.0.0.0/33",
-            "10.0.0/8",
-            "::/129",
-            "10.0.0.0/",
-            "10.0.0.0/-1",
-            "proxy",
-        ] {
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/-1", "proxy"] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }

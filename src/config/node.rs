@@ -17,12 +17,7 @@ pub struct NodeConfig {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::text(
-        "node.name",
-        "1 to 63 letters, digits, '-', '_' or '.'",
-        is_name,
-    )
-    .optional(),
+    Rule::text("node.name", "1 to 63 letters, digits, '-', '_' or '.'", is_name).optional(),
     Rule::text("node.data_dir", "a path", is_some_text),
 ];
 
@@ -34,13 +29,7 @@ fn is_name(text: &str) -> bool {
 /// The host's name in the form that `node.name` allows, or `onya` where the system gives none.
 pub(super) fn host_name() -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = kernel
-        .or_else(|| std::env::var("HOSTNAME").ok())
-        .unwrap_or_default();
+    let name = kernel.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
     let name: String = name.trim().chars().take(63).collect();
-    if is_name(&name) {
-        name
-    } else {
-        "onya".to_owned()
-    }
+    if is_name(&name) { name } else { "onya".to_owned() }
 }

@@ -44,36 +44,19 @@ impl NoticesConfig {
     pub fn texts(&self, tag: &str) -> Option<&NoticeTexts> {
         let tag = tag.to_ascii_lowercase();
         let primary = tag.split('-').next().unwrap_or_default();
-        [tag.as_str(), primary, &self.default_language]
-            .iter()
-            .find_map(|language| self.languages.get(*language))
+        [tag.as_str(), primary, &self.default_language].iter().find_map(|language| self.languages.get(*language))
     }
 }
 
 /// The keys of a language's section.
-pub(super) const KEYS: [&str; 7] = [
-    "queued",
-    "still_waiting",
-    "nobody_available",
-    "reply_failed",
-    "agent_joined",
-    "assistant_back",
-    "closed_idle",
-];
+pub(super) const KEYS: [&str; 7] =
+    ["queued", "still_waiting", "nobody_available", "reply_failed", "agent_joined", "assistant_back", "closed_idle"];
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::text(
-        "notices.default_language",
-        "a language that has a section [notices.LANGUAGE]",
-        is_tag,
-    ),
+    Rule::text("notices.default_language", "a language that has a section [notices.LANGUAGE]", is_tag),
     Rule::text("notices.*.queued", "1 to 500 characters", is_notice),
     Rule::text("notices.*.still_waiting", "1 to 500 characters", is_notice),
-    Rule::text(
-        "notices.*.nobody_available",
-        "1 to 500 characters",
-        is_notice,
-    ),
+    Rule::text("notices.*.nobody_available", "1 to 500 characters", is_notice),
     Rule::text("notices.*.reply_failed", "1 to 500 characters", is_notice),
     Rule::text("notices.*.agent_joined", "1 to 500 characters", is_notice),
     Rule::text("notices.*.assistant_back", "1 to 500 characters", is_notice),
@@ -82,9 +65,7 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether the text is a language tag in lower case: `de`, `pt-br`.
 pub(super) fn is_tag(text: &str) -> bool {
-    let is_part = |part: &str| {
-        (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
     is_lower && (2..=35).contains(&text.len()) && text.split('-').all(is_part)
 }

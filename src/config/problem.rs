@@ -25,11 +25,7 @@ pub struct Problems(pub Vec<Problem>);
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        write!(
-            f,
-            "the configuration has {count} problem{}",
-            if count == 1 { "" } else { "s" }
-        )?;
+        write!(f, "the configuration has {count} problem{}", if count == 1 { "" } else { "s" })?;
         for problem in &self.0 {
             write!(f, "\n  - {problem}")?;
         }

@@ -16,15 +16,10 @@ pub struct RedisConfig {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::text("redis.url", "redis://… or rediss://…", is_url)
-        .optional()
-        .url_secret(),
+    Rule::text("redis.url", "redis://… or rediss://…", is_url).optional().url_secret(),
     Rule::integer("redis.response_timeout_ms", 50, 10_000),
 ];
 
 fn is_url(text: &str) -> bool {
-    ["redis://", "rediss://"].iter().any(|scheme| {
-        text.strip_prefix(scheme)
-            .is_some_and(|rest| !rest.is_empty())
-    })
+    ["redis://", "rediss://"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
 }

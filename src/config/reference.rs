@@ -32,10 +32,7 @@ pub fn reference() -> String {
     while let Some(line) = lines.next() {
         if let Some(words) = line.strip_prefix('#') {
             comment.push(words.trim());
-        } else if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.to_owned();
             open_section(&mut text, name, &comment);
             comment.clear();
@@ -66,29 +63,14 @@ fn open_section(text: &mut String, name: &str, comment: &[&str]) {
 fn describe(text: &mut String, key: &str, default: &str, comment: &[&str]) {
     let Some(rule) = rule_for(key) else { return };
     let _ = writeln!(text, "- **`{key}`** — {}", comment.join(" "));
-    let _ = writeln!(
-        text,
-        "  Default: `{default}`. Accepted: {}. Environment: {}.",
-        rule.describe(),
-        variables(rule, key)
-    );
+    let _ =
+        writeln!(text, "  Default: `{default}`. Accepted: {}. Environment: {}.", rule.describe(), variables(rule, key));
 }
 
 fn variables(rule: &Rule, key: &str) -> String {
-    let well_known = WELL_KNOWN_VARIABLES
-        .iter()
-        .filter(|(_, known)| *known == key)
-        .map(|(name, _)| (*name).to_owned());
+    let well_known = WELL_KNOWN_VARIABLES.iter().filter(|(_, known)| *known == key).map(|(name, _)| (*name).to_owned());
     let names: Vec<String> = well_known.chain([variable_name(key)]).collect();
-    let secret_files = names
-        .iter()
-        .filter(|_| rule.secrecy != Secrecy::Public)
-        .map(|name| format!("{name}_FILE"));
-    let quoted: Vec<String> = names
-        .iter()
-        .cloned()
-        .chain(secret_files)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let secret_files = names.iter().filter(|_| rule.secrecy != Secrecy::Public).map(|name| format!("{name}_FILE"));
+    let quoted: Vec<String> = names.iter().cloned().chain(secret_files).map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }

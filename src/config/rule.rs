@@ -77,29 +77,16 @@ impl Rule {
         Self::new(key, Allowed::OneOf(words))
     }
 
-    pub(super) const fn text(
-        key: &'static str,
-        form: &'static str,
-        check: fn(&str) -> bool,
-    ) -> Self {
+    pub(super) const fn text(key: &'static str, form: &'static str, check: fn(&str) -> bool) -> Self {
         Self::new(key, Allowed::Text { form, check })
     }
 
-    pub(super) const fn list(
-        key: &'static str,
-        form: &'static str,
-        check: fn(&str) -> bool,
-    ) -> Self {
+    pub(super) const fn list(key: &'static str, form: &'static str, check: fn(&str) -> bool) -> Self {
         Self::new(key, Allowed::List { form, check })
     }
 
     const fn new(key: &'static str, allowed: Allowed) -> Self {
-        Self {
-            key,
-            allowed,
-            secrecy: Secrecy::Public,
-            optional: false,
-        }
+        Self { key, allowed, secrecy: Secrecy::Public, optional: false }
     }
 
     pub(super) const fn optional(mut self) -> Self {
@@ -161,10 +148,7 @@ impl Rule {
             Allowed::OneOf(_) => Value::String(text.trim().to_owned()),
             Allowed::Text { .. } => Value::String(text.to_owned()),
             Allowed::List { .. } => {
-                let items = text
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|item| !item.is_empty());
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
             }
         };
@@ -180,11 +164,7 @@ impl Rule {
             Allowed::OneOf(words) => words.join(" or "),
             Allowed::Text { form, .. } | Allowed::List { form, .. } => form.to_owned(),
         };
-        if self.optional {
-            format!("{text}; or empty")
-        } else {
-            text
-        }
+        if self.optional { format!("{text}; or empty") } else { text }
     }
 
     /// The value as it may be shown.
@@ -200,9 +180,7 @@ impl Rule {
 /// Replaces what could be a password in a URL: everything between the first `:` after the scheme and the last `@`,
 /// and the parameters, where drivers accept passwords too.
 fn mask_password(url: &str) -> String {
-    let (base, query) = url
-        .split_once('?')
-        .map_or((url, ""), |(base, _)| (base, "?***"));
+    let (base, query) = url.split_once('?').map_or((url, ""), |(base, _)| (base, "?***"));
     let Some((scheme, rest)) = base.split_once("://") else {
         return format!("{base}{query}");
     };
@@ -221,10 +199,7 @@ pub(super) fn is_ip_address(text: &str) -> bool {
 
 pub(super) fn is_http_url(text: &str) -> bool {
     let is_http = text.starts_with("http://") || text.starts_with("https://");
-    is_http
-        && text
-            .parse::<Uri>()
-            .is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+    is_http && text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
 }
 
 pub(super) fn is_some_text(text: &str) -> bool {
@@ -241,19 +216,10 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_masked_even_with_odd_characters() {
-        assert_eq!(
-            mask_password("postgres://onya:p@ss:w/rd@db:5432/onya"),
-            "postgres://onya:***@db:5432/onya"
-        );
-        assert_eq!(
-            mask_password("postgres://db/onya?password=hunter2"),
-            "postgres://db/onya?***"
-        );
+        assert_eq!(mask_password("postgres://onya:p@ss:w/rd@db:5432/onya"), "postgres://onya:***@db:5432/onya");
+        assert_eq!(mask_password("postgres://db/onya?password=hunter2"), "postgres://db/onya?***");
         assert_eq!(mask_password("redis://:secret@cache"), "redis://:***@cache");
-        assert_eq!(
-            mask_password("sqlite://data/onya.db"),
-            "sqlite://data/onya.db"
-        );
+        assert_eq!(mask_password("sqlite://data/onya.db"), "sqlite://data/onya.db");
     }
 
     #[test]

@@ -37,31 +37,17 @@ impl ServerConfig {
         if !self.allowed_origins.is_empty() {
             return self.allowed_origins.clone();
         }
-        let suffix = if bound_port == 80 {
-            String::new()
-        } else {
-            format!(":{bound_port}")
-        };
-        ["localhost", "127.0.0.1", "[::1]"]
-            .map(|host| format!("http://{host}{suffix}"))
-            .to_vec()
+        let suffix = if bound_port == 80 { String::new() } else { format!(":{bound_port}") };
+        ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}{suffix}")).to_vec()
     }
 }
 
 pub(super) const RULES: &[Rule] = &[
     Rule::text("server.host", "an IP address", is_ip_address),
     Rule::integer("server.port", 0, 65_535),
-    Rule::list(
-        "server.allowed_origins",
-        "a list of scheme://host[:port], without a path",
-        is_origin,
-    ),
+    Rule::list("server.allowed_origins", "a list of scheme://host[:port], without a path", is_origin),
     Rule::integer("server.max_sockets", 1, 1_000_000),
-    Rule::list(
-        "server.trusted_proxies",
-        "a list of IP addresses or networks (10.0.0.0/8)",
-        is_network,
-    ),
+    Rule::list("server.trusted_proxies", "a list of IP addresses or networks (10.0.0.0/8)", is_network),
     Rule::integer("server.header_timeout_ms", 100, 60_000),
     Rule::integer("server.request_timeout_ms", 100, 120_000),
     Rule::integer("server.max_body_bytes", 1024, 1_048_576),
@@ -81,9 +67,13 @@ fn is_origin(text: &str) -> bool {
         && !authority.contains(['/', '?', '#', '@', '*'])
         && !authority.ends_with(default_port)
         && !text.bytes().any(|byte| byte.is_ascii_uppercase())
-        && text
-            .parse::<Uri>()
-            .is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+        && text.parse::<Uri>().is_ok_and(|uri| is_host_and_port(&uri, authority))
+}
+
+/// The parser keeps a port that is no number in the authority, and names no port then.
+fn is_host_and_port(uri: &Uri, authority: &str) -> bool {
+    let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    uri.host().is_some_and(|host| !host.is_empty() && authority == format!("{host}{port}"))
 }
 
 #[cfg(test)]
@@ -92,31 +82,11 @@ mod tests {
 
     #[test]
     fn an_origin_is_what_a_browser_sends_and_nothing_else() {
-        for good in [
-            "https://chat.example.com",
-            "http://localhost:3000",
-            "http://[::1]:8080",
-        ] {
+        for good in ["https://chat.example.com", "http://localhost:3000", "http://[::1]:8080"] {
             assert!(is_origin(good), "{good}");
         }
-        let bad = [
-            "*",
-            "null",
-            "",
-            "chat.example.com",
-            "https://",
-            "https://a.b/",
-            "https://a.b/path",
-            "https://A.b",
-        ];
-        let worse = [
-            "ftp://a.b",
-            "https://u@a.b",
-            "https://*.a.b",
-            "https://a.b:443",
-            "http://a.b:80",
-            "http://a.b:x",
-        ];
+        let bad = ["*", "null", "", "chat.example.com", "https://", "https://a.b/", "https://a.b/path", "https://A.b"];
+        let worse = ["ftp://a.b", "https://u@a.b", "https://*.a.b", "https://a.b:443", "http://a.b:80", "http://a.b:x"];
         for bad in bad.into_iter().chain(worse) {
             assert!(!is_origin(bad), "{bad}");
         }

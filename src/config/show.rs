@@ -27,23 +27,10 @@ impl Loaded {
         for rule in rules().filter(|rule| !rule.key.contains('*')) {
             lines.extend(self.settings.get_key_value(rule.key));
         }
-        lines.extend(
-            self.settings
-                .iter()
-                .filter(|(_, setting)| setting.rule.key.contains('*')),
-        );
+        lines.extend(self.settings.iter().filter(|(_, setting)| setting.rule.key.contains('*')));
         lines
             .into_iter()
-            .map(|(key, setting)| {
-                (
-                    key.clone(),
-                    format!(
-                        "{}  # {}",
-                        setting.rule.show(&setting.value),
-                        setting.origin
-                    ),
-                )
-            })
+            .map(|(key, setting)| (key.clone(), format!("{}  # {}", setting.rule.show(&setting.value), setting.origin)))
             .collect()
     }
 }

@@ -92,7 +92,8 @@ fn the_reference_names_every_key() {
 
 #[test]
 fn the_later_layer_wins() {
-    let (_folder, mut inputs) = with_file("[server]\nport = 4001\n[trace]\nsampling_rate = 0.5\n[log]\nlevel = \"warn\"\n");
+    let (_folder, mut inputs) =
+        with_file("[server]\nport = 4001\n[trace]\nsampling_rate = 0.5\n[log]\nlevel = \"warn\"\n");
     inputs.profile = Some("staging".to_owned());
     inputs.environment.insert("PORT".to_owned(), "4002".to_owned());
     inputs.environment.insert("ONYA_LLM__MOCK__TOKENS_PER_SECOND".to_owned(), "200".to_owned());
@@ -201,7 +202,11 @@ fn no_secret_is_shown_when_it_is_right_or_when_it_is_wrong() {
     assert!(!shown.contains("canary") && !shown.contains(KEY), "{shown}");
     assert!(shown.contains("postgres://onya:***@db/onya"));
 
-    let wrong = inputs(&[("DATABASE_URL", "mysql://canary"), ("OPENAI_API_KEY", "can ary"), ("ONYA_AUTH__SIGNING_KEYS", "canary")]);
+    let wrong = inputs(&[
+        ("DATABASE_URL", "mysql://canary"),
+        ("OPENAI_API_KEY", "can ary"),
+        ("ONYA_AUTH__SIGNING_KEYS", "canary"),
+    ]);
     let text = refused(&wrong);
     assert!(text.contains("3 problems") && !text.contains("canary") && !text.contains("can ary"), "{text}");
 
@@ -215,7 +220,10 @@ fn the_production_profile_refuses_the_mock_model_and_generated_keys() {
     let mut inputs = inputs(&[("LLM_PROVIDER", "mock"), ("ONYA_PROFILE", "production")]);
     let text = refused(&inputs);
     assert!(text.contains("2 problems"), "{text}");
-    assert!(text.contains("llm.provider = \"mock\" (environment LLM_PROVIDER): the production profile refuses"), "{text}");
+    assert!(
+        text.contains("llm.provider = \"mock\" (environment LLM_PROVIDER): the production profile refuses"),
+        "{text}"
+    );
     assert!(text.contains("auth.signing_keys = \"\" (default): the production profile refuses"), "{text}");
 
     inputs.environment.insert("LLM_PROVIDER".to_owned(), "openai".to_owned());
@@ -284,10 +292,7 @@ fn what_is_shown_can_be_read_again() {
 #[test]
 fn without_configured_origins_only_the_own_address_may_call() {
     let mut server = load(&Inputs::default()).unwrap().config.server;
-    assert_eq!(
-        server.effective_origins(3000),
-        ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"]
-    );
+    assert_eq!(server.effective_origins(3000), ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"]);
     server.allowed_origins = vec!["https://chat.example.com".to_owned()];
     assert_eq!(server.effective_origins(3000), ["https://chat.example.com"]);
 }

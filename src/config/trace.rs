@@ -15,11 +15,6 @@ pub struct TraceConfig {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::text(
-        "trace.otlp_endpoint",
-        "an http:// or https:// address",
-        is_http_url,
-    )
-    .optional(),
+    Rule::text("trace.otlp_endpoint", "an http:// or https:// address", is_http_url).optional(),
     Rule::float("trace.sampling_rate", 0.0, 1.0),
 ];

@@ -1,1 +1,3 @@
-//! Whole-system tests, one binary.
+//! Tests of the whole program, from outside.
+
+mod cli;
