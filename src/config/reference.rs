@@ -63,8 +63,7 @@ fn open_section(text: &mut String, name: &str, comment: &[&str]) {
 fn describe(text: &mut String, key: &str, default: &str, comment: &[&str]) {
     let Some(rule) = rule_for(key) else { return };
     let _ = writeln!(text, "- **`{key}`** — {}", comment.join(" "));
-    let _ =
-        writeln!(text, "  Default: `{default}`. Accepted: {}. Environment: {}.", rule.describe(), variables(rule, key));
+    let _ = writeln!(text, "  Default: `{default}`. Environment: {}.", variables(rule, key));
 }
 
 fn variables(rule: &Rule, key: &str) -> String {
