@@ -52,7 +52,8 @@ export class FakeServer {
     for (const frame of frames) {
       const roll = this.draw();
       if (roll < 0.03) this.holdPings ||= frame.type === "entry";
-      else if (!(this.holdPings && frame.type === "ping")) arrived.push(frame);
+      if (roll < 0.03 || (this.holdPings && frame.type === "ping")) continue;
+      arrived.push(frame);
       if (roll > 0.9) arrived.push(frame);
       if (roll > 0.97 && arrived.length > 2) arrived.push(arrived[Math.floor(this.draw() * arrived.length)]);
     }
