@@ -284,6 +284,12 @@ export class DeskSession extends Session {
     this.options.onChange();
   }
 
+  prependOlder(conversation, entries, hasOlder) {
+    const thread = this.threads.get(conversation);
+    if (thread) thread.state = prependOlder(thread.state, entries, hasOlder);
+    this.options.onChange();
+  }
+
   hello() {
     return { type: "hello", versions: VERSIONS, token: this.options.token };
   }

@@ -119,7 +119,7 @@ function controlNotice(entry, view) {
 function customerNotice(entry) {
   if (entry.notice) {
     const joined = entry.control.state === "agent" && entry.by?.name;
-    return joined && !entry.notice.includes(entry.by.name) ? `${entry.by.name}: ${entry.notice}` : entry.notice;
+    return joined && !entry.notice.includes(joined) ? `${entry.notice} – ${joined}` : entry.notice;
   }
   switch (entry.control.state) {
     case "queue":
