@@ -30,7 +30,7 @@ report_stage() {
   local remark=
   (($3 <= $4 * 1000)) || remark="over budget"
   case $2 in
-    ok) PASSED_STAGES=$((PASSED_STAGES + 1)) ;;
+    ok) [[ $1 == setup ]] || PASSED_STAGES=$((PASSED_STAGES + 1)) ;;
     FAILED) FAILED_STAGES=$((FAILED_STAGES + 1)) ;;
   esac
   REPORT_ROWS+=("$(printf '%-8s %-8s %9s s %7s s  %s' "$1" "$2" "$(seconds "$3")" "$4" "$remark")")

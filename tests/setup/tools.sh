@@ -12,7 +12,12 @@ provide_tools() {
   require_python
   for tool in "$@"; do
     case $tool in
-      postgres) find_postgres || packages+=(postgresql) ;;
+      postgres)
+        find_postgres || {
+          [[ -z ${TEST_PG_BIN:-} ]] || die "TEST_PG_BIN=$TEST_PG_BIN holds no PostgreSQL $POSTGRES_OLDEST or newer (initdb, postgres, pg_isready)"
+          packages+=(postgresql)
+        }
+        ;;
       redis) find_redis || packages+=(redis-server) ;;
       upstream) require_node ;;
       k6) python_can_make_venv || packages+=(python3-venv) ;;
