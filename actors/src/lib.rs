@@ -1,1 +1,3 @@
-//! onya-actors
+//! What lives: conversations, connections, completions.
+
+pub mod ports;

@@ -1,0 +1,208 @@
+//! Turns: what the assistant owes, and how it ends.
+//!
+//! A turn opens in the same commit as the customer's message when none is open and the assistant is in control. It
+//! ends exactly once. The commit that ends it opens the next one if the customer has said more in the meantime and
+//! the assistant still is in control. A turn that fails asks for a person in the same commit, so that every question
+//! ends in an answer or with a person.
+
+use super::command::{Actor, Overlap, ReplyEnding, Role};
+use super::delivery::Key;
+use super::effect::Effect;
+use super::event::{Cause, Control, EscalationReason, Event, Failure, Outcome, Priority, Score};
+use super::rejection::Rejection;
+use super::state::{Draft, State, Turn};
+use crate::Seq;
+
+impl State {
+    pub(super) fn say(
+        &self,
+        draft: &mut Draft<'_>,
+        by: &Actor,
+        (text, overlap): (&str, Overlap),
+        key: Key,
+    ) -> Result<(), Rejection> {
+        check_text(text, draft.context.policy.max_message_bytes)?;
+        self.check_room(draft)?;
+        let said = Event::MessageSaid { author: by.into(), text: text.to_owned() };
+        if by.role.is_staff() {
+            if self.control != (Control::Agent { id: by.id }) {
+                return Err(Rejection::ControlChanged { current: self.control_version });
+            }
+            draft.push(said, Some(key));
+            return Ok(());
+        }
+        let open = self.turn.as_ref();
+        if let (Some(turn), Overlap::Interrupt) = (open, overlap) {
+            self.end_turn(draft, turn, Outcome::Superseded, None);
+        }
+        let seq = draft.push(said, Some(key));
+        let answered_next = open.is_none() || overlap == Overlap::Interrupt;
+        if self.control == Control::Assistant && answered_next {
+            open_turn(draft, seq, None, None);
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop(
+        &self,
+        draft: &mut Draft<'_>,
+        by: &Actor,
+        wanted: Option<Seq>,
+        key: Key,
+    ) -> Result<(), Rejection> {
+        only_customer(by)?;
+        let turn = self
+            .turn
+            .as_ref()
+            .filter(|turn| wanted.is_none_or(|wanted| wanted == turn.turn))
+            .ok_or(Rejection::NothingToDo("no such reply is in progress"))?;
+        self.end_turn(draft, turn, Outcome::Stopped, Some(key));
+        self.open_next(draft, turn);
+        Ok(())
+    }
+
+    pub(super) fn regenerate(
+        &self,
+        draft: &mut Draft<'_>,
+        by: &Actor,
+        reply: Option<Seq>,
+        key: Key,
+    ) -> Result<(), Rejection> {
+        only_customer(by)?;
+        self.check_room(draft)?;
+        if let Control::Agent { .. } = self.control {
+            return Err(Rejection::NothingToDo("a person is in control"));
+        }
+        let replaces = match &self.turn {
+            Some(turn) if reply.is_none_or(|reply| reply == turn.turn) => {
+                self.end_turn(draft, turn, Outcome::Superseded, None)
+            }
+            Some(_) => return Err(Rejection::NothingToDo("another reply is in progress")),
+            None => self
+                .last_end
+                .filter(|end| reply.is_none_or(|reply| reply == *end))
+                .ok_or(Rejection::NothingToDo("only the newest reply can be regenerated"))?,
+        };
+        if self.control == Control::Queue {
+            self.change_control(draft, Control::Assistant, Cause::AssistantChosen, Some(by), None);
+        }
+        open_turn(draft, self.last_said, Some(replaces), Some(key));
+        Ok(())
+    }
+
+    pub(super) fn rate(
+        &self,
+        draft: &mut Draft<'_>,
+        by: &Actor,
+        (reply, score, comment): (Option<Seq>, Score, &Option<String>),
+        key: Key,
+    ) -> Result<(), Rejection> {
+        only_customer(by)?;
+        self.check_room(draft)?;
+        if let Some(comment) = comment {
+            check_text(comment, draft.context.policy.max_comment_bytes)?;
+        }
+        if reply.is_some_and(|reply| reply == 0 || reply > self.seq) {
+            return Err(Rejection::NothingToDo("there is no such entry"));
+        }
+        draft.push(Event::Rated { reply, score, comment: comment.clone() }, Some(key));
+        Ok(())
+    }
+
+    pub(super) fn finish_reply(&self, draft: &mut Draft<'_>, (turn, attempt): (Seq, u32), ending: &ReplyEnding) {
+        let Some(open) = self.turn.as_ref().filter(|open| (open.turn, open.attempt) == (turn, attempt)) else {
+            return;
+        };
+        match ending {
+            ReplyEnding::Complete { text } => {
+                push_end(draft, open, Outcome::Final, None, text.clone());
+                self.open_next(draft, open);
+            }
+            ReplyEnding::Failed { failure, text } => self.fail_turn(draft, open, *failure, text.clone()),
+            ReplyEnding::Escalated { text, summary, priority } => {
+                push_end(draft, open, Outcome::Escalated, None, text.clone());
+                self.queue_for_person(draft, EscalationReason::AssistantAsked, (summary.clone(), *priority), None);
+            }
+        }
+    }
+
+    pub(super) fn resume_turn(&self, draft: &mut Draft<'_>) {
+        let Some(open) = &self.turn else { return };
+        if open.attempt >= draft.context.policy.max_attempts {
+            self.fail_turn(draft, open, Failure::AttemptsExhausted, String::new());
+            return;
+        }
+        let attempt = open.attempt + 1;
+        draft.push(Event::AttemptStarted { turn: open.turn, attempt }, None);
+        draft.effect(Effect::StartCompletion { turn: open.turn, attempt });
+    }
+
+    pub(super) fn quarantine(&self, draft: &mut Draft<'_>) {
+        if let Some(open) = &self.turn {
+            draft.effect(Effect::CancelCompletion { turn: open.turn });
+            let text = shown_text(draft, open);
+            self.fail_turn(draft, open, Failure::Quarantined, text);
+        } else if self.control == Control::Assistant && self.unanswered {
+            self.queue_for_person(draft, EscalationReason::Quarantined, (None, Priority::Normal), None);
+        }
+    }
+
+    /// Ends a turn as failed and asks for a person.
+    pub(super) fn fail_turn(&self, draft: &mut Draft<'_>, open: &Turn, failure: Failure, text: String) {
+        push_end(draft, open, Outcome::Failed, Some(failure), text);
+        self.queue_for_person(draft, (&failure).into(), (None, Priority::Normal), None);
+    }
+
+    /// Ends a turn with what the customer has been shown of it, and calls off the model.
+    pub(super) fn end_turn(&self, draft: &mut Draft<'_>, open: &Turn, outcome: Outcome, key: Option<Key>) -> Seq {
+        let text = shown_text(draft, open);
+        draft.effect(Effect::CancelCompletion { turn: open.turn });
+        let event =
+            Event::TurnEnded { turn: open.turn, attempt: open.attempt, outcome, failure: None, text: text.clone() };
+        let seq = draft.push(event, key);
+        draft.cut(text.len());
+        seq
+    }
+
+    fn open_next(&self, draft: &mut Draft<'_>, ended: &Turn) {
+        if self.control == Control::Assistant && self.last_said > ended.answers {
+            open_turn(draft, self.last_said, None, None);
+        }
+    }
+
+    fn check_room(&self, draft: &Draft<'_>) -> Result<(), Rejection> {
+        if self.seq >= draft.context.policy.max_entries { Err(Rejection::Full) } else { Ok(()) }
+    }
+}
+
+pub(super) fn open_turn(draft: &mut Draft<'_>, answers: Seq, replaces: Option<Seq>, key: Option<Key>) {
+    let turn = draft.push(Event::TurnOpened { answers, replaces }, key);
+    draft.effect(Effect::StartCompletion { turn, attempt: 1 });
+}
+
+fn push_end(draft: &mut Draft<'_>, open: &Turn, outcome: Outcome, failure: Option<Failure>, text: String) {
+    draft.push(Event::TurnEnded { turn: open.turn, attempt: open.attempt, outcome, failure, text }, None);
+}
+
+/// What the customer has been shown of this attempt.
+pub(super) fn shown_text(draft: &Draft<'_>, open: &Turn) -> String {
+    draft
+        .context
+        .reply
+        .filter(|reply| (reply.turn, reply.attempt) == (open.turn, open.attempt))
+        .map_or_else(String::new, |reply| reply.text.clone())
+}
+
+pub(super) fn only_customer(by: &Actor) -> Result<(), Rejection> {
+    if by.role == Role::Customer { Ok(()) } else { Err(Rejection::Forbidden) }
+}
+
+pub(super) fn check_text(text: &str, max_bytes: usize) -> Result<(), Rejection> {
+    if text.len() > max_bytes {
+        return Err(Rejection::TooLarge { max_bytes });
+    }
+    if text.trim().is_empty() || text.contains('\0') {
+        return Err(Rejection::BadText);
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The desk: customers who wait for a person, in the order in which they should be served.
+
+mod queue;
+
+pub use queue::{Queue, Waiting};
