@@ -3,7 +3,7 @@
 
 # Prints NAME=VALUE lines: the only place that knows how Onya is told where to listen and to store.
 onya_environment() {
-  printf '%s\n' "PORT=$1" "ONYA_METRICS__PORT=$2" "ONYA_DATA_DIR=$PRIVATE_DIR/onya-data"
+  printf '%s\n' "PORT=$1" "ONYA_METRICS__PORT=$2" "ONYA_NODE__DATA_DIR=$PRIVATE_DIR/onya-data"
 }
 
 start_onya() {

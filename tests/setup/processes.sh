@@ -11,8 +11,8 @@ declare -A SERVER_PID=() SERVER_STOP_SIGNAL=()
 stop_everything_on_exit() {
   trap 'stop_everything' EXIT
   trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
+  trap 'say "interrupted: ending what was started"; exit 130' INT
+  trap 'say "told to stop: ending what was started"; exit 143' TERM
 }
 
 stop_everything() {
