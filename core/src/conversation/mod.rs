@@ -16,21 +16,24 @@
 //! sockets, tokens, clocks.
 
 mod command;
-mod delivery;
-mod effect;
 mod event;
-mod handoff;
-mod idle;
-mod policy;
-mod prompt;
+mod effect;
 mod rejection;
+mod policy;
 mod state;
+mod decide;
+mod draft;
+mod apply;
 mod turn;
+mod handoff;
+mod delivery;
+mod idle;
+mod prompt;
 
 pub use command::{
     Action, Actor, Command, Context, Overlap, PartialReply, ReplyEnding, Request, ReturnTo, Role, Signal,
 };
-pub use delivery::{Commitment, Key, KnownKey};
+pub use delivery::{Commitment, Key, KnownKey, RECENT_KEYS, Salt};
 pub use effect::{Ack, Decision, Effect};
 pub use event::{
     Author, Cause, Control, Entry, EscalationReason, Event, Failure, Notice, Outcome, Priority, Score, View,
