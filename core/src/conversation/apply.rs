@@ -65,11 +65,8 @@ impl State {
         let assignment = self.assignment.take();
         match (cause, by) {
             (Cause::Escalated { reason, summary, priority }, _) => {
-                self.queued = Some(Queued {
-                    priority: *priority,
-                    summary: summary.clone(),
-                    ..Queued::new(at, *reason)
-                });
+                self.queued =
+                    Some(Queued { priority: *priority, summary: summary.clone(), ..Queued::new(at, *reason) });
             }
             (Cause::Claimed { assignment: id } | Cause::TakenOver { assignment: id }, Some(agent)) => {
                 let queued = queued.or_else(|| assignment.and_then(|before| before.queued));

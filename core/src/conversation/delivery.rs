@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::command::{Action, Context, Overlap, Request, ReturnTo};
-use super::event::Score;
 use super::effect::Ack;
+use super::event::Score;
 use super::rejection::Rejection;
 use super::state::State;
 use crate::{ClientMsgId, ParticipantId, Seq};

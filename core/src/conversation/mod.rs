@@ -15,20 +15,20 @@
 //! What is deliberately absent: the text of a reply in progress (it arrives with the command that ends the turn),
 //! sockets, tokens, clocks.
 
-mod command;
-mod event;
-mod effect;
-mod rejection;
-mod policy;
-mod state;
-mod decide;
-mod draft;
 mod apply;
-mod turn;
-mod handoff;
+mod command;
+mod decide;
 mod delivery;
+mod draft;
+mod effect;
+mod event;
+mod handoff;
 mod idle;
+mod policy;
 mod prompt;
+mod rejection;
+mod state;
+mod turn;
 
 pub use command::{
     Action, Actor, Command, Context, Overlap, PartialReply, ReplyEnding, Request, ReturnTo, Role, Signal,
