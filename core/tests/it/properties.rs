@@ -229,7 +229,7 @@ fn a_repeat_changes_nothing(world: &Walk) {
 fn the_walks_reach_every_outcome_cause_and_rejection() {
     let mut runner = TestRunner::deterministic();
     let mut reached = BTreeSet::new();
-    for round in 0..300 {
+    for round in 0..120 {
         let walk = steps(160).new_tree(&mut runner).unwrap().current();
         let mut world = Walk::new(if round % 10 == 0 { 20 } else { 1_000_000 });
         walk.iter().for_each(|step| drop(world.take(step)));
