@@ -221,7 +221,7 @@ impl Conversation {
     }
 
     fn submitted(&mut self, submission: Box<Submission>) {
-        if self.leaving || self.draining {
+        if self.leaving || self.is_draining() {
             return submission.reply.busy("the conversation is moving");
         }
         if let Some(live) = &mut self.live {
@@ -297,8 +297,9 @@ impl Conversation {
         }
     }
 
-    pub(super) const fn is_draining(&self) -> bool {
-        self.draining
+    /// Whether nothing new begins here: told so, or started while the system was already draining.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining || self.system.is_draining()
     }
 
     /// After every message: leave if there is nothing to do, else keep exactly one timer.
@@ -307,13 +308,13 @@ impl Conversation {
             return;
         }
         let Some(live) = &self.live else {
-            if self.draining {
+            if self.is_draining() {
                 self.leave(false);
             }
             return;
         };
         let waits_for_store = live.in_flight.is_some() || live.looking_up.is_some();
-        if self.draining && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
+        if self.is_draining() && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
             self.system.release_later(self.row.id, live.fence);
             return self.leave(false);
         }
@@ -350,7 +351,7 @@ impl Conversation {
         self.leaving = true;
         self.admission.close();
         self.refuse_waiting(&super::handle::busy("the conversation is being loaded again"));
-        self.row.left(return_wanted && !self.draining);
+        self.row.left(return_wanted && !self.is_draining());
         self.myself.stop(None);
     }
 
