@@ -58,7 +58,8 @@ count_tests() {
 stage_k6() {
   run_in_group cargo build --locked --bin onya || return
   start_onya || return
-  ONYA_URL=$ONYA_URL run_in_group "$TEST_K6" run --no-usage-report loadtests/k6/smoke.js || {
+  run_in_group env -i PATH="$PATH" HOME="${HOME:-/}" ONYA_URL="$ONYA_URL" \
+    "$TEST_K6" run --no-usage-report loadtests/k6/smoke.js || {
     local status=$?
     show_log "$PRIVATE_DIR/onya.log"
     return "$status"
