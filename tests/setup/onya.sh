@@ -14,7 +14,7 @@ start_onya() {
   # Nothing of the developer's environment: an exported DATABASE_URL must not become the target of a smoke test.
   start_server onya TERM "$PRIVATE_DIR/onya.log" env -i --chdir="$PRIVATE_DIR" PATH="$PATH" "${settings[@]}" "$TARGET_DIR/debug/onya" serve
   wait_until_ready onya 30 http_ok "http://127.0.0.1:${ports[0]}/health/ready" ||
-    { show_log "$PRIVATE_DIR/onya.log"; return 1; }
+    { show_log "$PRIVATE_DIR/onya.log"; say "onya serve did not become ready"; return 1; }
   ONYA_URL=http://127.0.0.1:${ports[0]}
 }
 

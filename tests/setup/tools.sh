@@ -35,7 +35,7 @@ provide_postgres() {
 }
 
 provide_redis() {
-  find_redis || die "redis-server is still older than $REDIS_OLDEST; install a newer one or set TEST_REDIS_URL"
+  find_redis || die "no redis-server of version $REDIS_OLDEST or newer beside redis-cli in PATH; install one or set TEST_REDIS_URL"
 }
 
 # Sets TEST_PG_BIN to the newest server found.
