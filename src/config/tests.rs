@@ -97,6 +97,7 @@ fn the_later_layer_wins() {
     inputs.profile = Some("staging".to_owned());
     inputs.environment.insert("PORT".to_owned(), "4002".to_owned());
     inputs.environment.insert("ONYA_LLM__MOCK__TOKENS_PER_SECOND".to_owned(), "200".to_owned());
+    inputs.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
     inputs.flags = vec![flag("log.level", "debug"), flag("log.level", "trace")];
     let loaded = load(&inputs).unwrap();
     assert_eq!(loaded.config.server.port, 4002);
