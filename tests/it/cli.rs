@@ -123,7 +123,7 @@ fn the_printed_reference_is_the_one_in_the_documentation() {
     let folder = tempfile::tempdir().unwrap();
     let printed = stdout(&onya(folder.path(), &["check-config", "--reference"], &[]));
     let written = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/CONFIG.md")).unwrap();
-    assert_eq!(printed, written);
+    assert!(printed == written, "run: cargo run -- check-config --reference > docs/CONFIG.md");
 }
 
 #[test]
