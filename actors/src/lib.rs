@@ -26,6 +26,8 @@ mod settings;
 mod supervisor;
 mod sweeper;
 mod system;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, StaffConnection};
 pub use sessions::{Ports, Sessions, StartError};

@@ -25,13 +25,21 @@ pub(crate) struct Handle {
     pub(crate) admission: Arc<Admission>,
 }
 
-/// Why a command did not get in.
+/// A command that did not get in, given back.
 #[derive(Debug)]
-pub(crate) enum SubmitError {
+pub(crate) struct NotAdmitted {
+    pub(crate) request: Request,
+    pub(crate) reply: Reply,
+    pub(crate) why: Refused,
+}
+
+/// Why a command did not get in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
     /// As much waits as may wait.
-    Busy(Reply),
+    Full,
     /// This incarnation is leaving: ask the directory for another.
-    Gone(Reply),
+    Closed,
 }
 
 impl Handle {
@@ -41,11 +49,10 @@ impl Handle {
         request: Request,
         traceparent: Option<String>,
         reply: Reply,
-    ) -> Result<(), (Request, SubmitError)> {
+    ) -> Result<(), Box<NotAdmitted>> {
         let permit = match self.admission.admit(text_bytes(&request.action)) {
             Ok(permit) => permit,
-            Err(Full) => return Err((request, SubmitError::Busy(reply))),
-            Err(Closed) => return Err((request, SubmitError::Gone(reply))),
+            Err(why) => return Err(Box::new(NotAdmitted { request, reply, why })),
         };
         let submission = Submission { request, traceparent, reply, received_at: Instant::now(), permit };
         // A failed send drops the submission, and with it the reply answers.
@@ -170,12 +177,6 @@ struct Permit {
     bytes: usize,
 }
 
-enum Refused {
-    Full,
-    Closed,
-}
-use Refused::{Closed, Full};
-
 impl Admission {
     pub(crate) fn new(max_commands: usize, max_bytes: usize) -> Arc<Self> {
         Arc::new(Self { held: Mutex::default(), max_commands, max_bytes })
@@ -184,10 +185,10 @@ impl Admission {
     fn admit(self: &Arc<Self>, bytes: usize) -> Result<Permit, Refused> {
         let mut held = self.lock();
         if held.closed {
-            return Err(Closed);
+            return Err(Refused::Closed);
         }
         if held.commands >= self.max_commands || (held.bytes + bytes > self.max_bytes && held.commands > 0) {
-            return Err(Full);
+            return Err(Refused::Full);
         }
         held.commands += 1;
         held.bytes += bytes;

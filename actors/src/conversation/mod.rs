@@ -21,4 +21,4 @@ mod steps;
 mod window;
 
 pub(crate) use actor::{Arguments, ConversationActor, Message};
-pub(crate) use handle::{Admission, Handle, Reply, SubmitError, busy};
+pub(crate) use handle::{Admission, Handle, Refused, Reply, busy};
