@@ -170,3 +170,14 @@ pub const fn failure_name(failure: Failure) -> &'static str {
         Failure::Quarantined => "quarantined",
     }
 }
+
+/// The name of a reason to ask for a person, for metrics.
+#[must_use]
+pub const fn reason_name(reason: core::EscalationReason) -> &'static str {
+    match reason {
+        core::EscalationReason::CustomerAsked => "customer_asked",
+        core::EscalationReason::AssistantAsked => "assistant_asked",
+        core::EscalationReason::ReplyFailed => "reply_failed",
+        core::EscalationReason::Quarantined => "quarantined",
+    }
+}
