@@ -268,9 +268,10 @@ fn a_language_is_added_whole_or_not_at_all() {
     let lines: String = super::notices::KEYS.iter().map(|key| format!("{key} = \"Text für {key}\"\n")).collect();
     let (_folder, inputs) = with_file(&format!("[notices.pt-br]\n{lines}"));
     let notices = load(&inputs).unwrap().config.notices;
-    assert_eq!(notices.texts("pt-BR").unwrap().queued, "Text für queued");
-    assert_eq!(notices.texts("fr-CA"), notices.languages.get("fr"));
-    assert_eq!(notices.texts("xx"), notices.languages.get("en"));
+    let texts = &notices.by_key()["pt-br"];
+    assert_eq!(texts.len(), 7);
+    assert!(texts.iter().all(|(key, text)| *text == format!("Text für {key}")), "{texts:?}");
+    assert_eq!(notices.by_key().len(), 3);
 }
 
 #[test]
