@@ -1,0 +1,3 @@
+//! The chat session server: its edges and its wiring.
+
+pub mod store;
