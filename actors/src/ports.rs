@@ -260,6 +260,10 @@ pub enum StoreError {
     /// It may or may not have happened. What was believed of the conversations concerned must be loaded again.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
+    /// Nothing happened, and the same call never will succeed: the store cannot hold this, or this incarnation is not
+    /// a live member (any more).
+    #[error("the store refuses: {0}")]
+    Refused(String),
     /// What the store holds cannot be read by this version.
     #[error("the store holds what this version cannot read: {0}")]
     Corrupt(String),
@@ -269,7 +273,7 @@ impl StoreError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        !matches!(self, Self::Corrupt(_))
+        !matches!(self, Self::Refused(_) | Self::Corrupt(_))
     }
 }
 
