@@ -10,7 +10,6 @@ use onya_protocol::ErrorCode;
 use serde::{Deserialize, Serialize};
 use tracing::Span;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::responses::CommandErrors;
 use crate::edge::Edge;

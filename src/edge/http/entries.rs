@@ -9,7 +9,6 @@ use onya_core::Seq;
 use onya_protocol::{ErrorCode, LogEntry};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use super::responses::ReadErrors;
 use crate::edge::Edge;

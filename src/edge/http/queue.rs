@@ -8,7 +8,6 @@ use onya_core::conversation::Action;
 use onya_protocol::QueueEntry;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::commands::{Sender, Stored, submit};
 use super::responses::{CommandErrors, ListErrors};
@@ -39,7 +38,7 @@ pub(in crate::edge) struct Seen {
 /// Who waits for a person (staff)
 #[utoipa::path(get, path = "/v1/queue", tag = "desk",
     responses((status = 200, body = QueueView, description = "the queue now"), ListErrors))]
-pub(in crate::edge) async fn show(State(edge): State<Arc<Edge>>, Staff(_): Staff) -> Json<QueueView> {
+pub(in crate::edge) async fn show(State(edge): State<Arc<Edge>>, _staff: Staff) -> Json<QueueView> {
     let waiting = edge.sessions.waiting().await;
     Json(QueueView { entries: waiting.iter().take(SHOWN).map(Into::into).collect(), waiting: waiting.len() })
 }
