@@ -46,7 +46,7 @@ enum Command {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     match dispatch(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::error(&error);
             ExitCode::FAILURE
@@ -54,12 +54,13 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<()> {
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = &cli.settings;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(settings.load()?),
+        Command::Serve => return serve::run(settings.load()?),
         Command::Token(args) => token::run(&args, &settings.load()?),
         Command::CheckConfig(args) => check_config::run(&args, settings),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `/openapi.json`: the routes as their handlers declare them, the wire's types as `onya-protocol` declares them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -132,7 +132,6 @@ fn add_wire_types(document: &mut Value) {
 
 /// The description of every route.
 pub(in crate::edge) async fn json() -> impl IntoResponse {
-    let _: &Arc<()>;
     ([(header::CONTENT_TYPE, "application/json")], JSON.clone())
 }
 
