@@ -13,8 +13,12 @@ use uuid::Uuid;
 use super::reader::StrictReader;
 use super::world::{AGENT, CUSTOMER, Customer, SUPERVISOR, World, serde_say};
 
-const SEEDS: u64 = 300;
 const STEPS: usize = 120;
+
+/// How many walks: `ONYA_WALK_SEEDS`, or enough to meet every rare event.
+fn seeds() -> u64 {
+    std::env::var("ONYA_WALK_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(40)
+}
 
 struct Walk {
     world: World,
@@ -27,7 +31,7 @@ struct Walk {
 
 #[tokio::test(start_paused = true)]
 async fn random_walks_break_no_promise() {
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let settings = Settings {
             window: TailLimit { entries: 20, bytes: 4_096 },
             snapshot_entries: 5,
@@ -52,6 +56,15 @@ async fn random_walks_break_no_promise() {
         }
         walk.finish(seed).await;
     }
+}
+
+/// Shows the reader what waits on its socket; whether the socket is closed.
+async fn take_waiting(customer: &Customer, reader: &mut StrictReader) -> bool {
+    let mut frames = Vec::new();
+    let queue = customer.connection.queue();
+    let closing = tokio::time::timeout(Duration::from_millis(1), queue.next(&mut frames)).await;
+    frames.into_iter().for_each(|frame| reader.take(frame));
+    matches!(closing, Ok(Some(_)))
 }
 
 impl Walk {
@@ -103,7 +116,25 @@ impl Walk {
     }
 
     async fn command(&mut self, who: u128, id: &str, action: Action) {
-        if let Ok(ack) = self.world.request_as(who, id, action).await {
+        // Half of the time the store is slow, and the model goes on meanwhile.
+        let slow = self.random.below(2) == 0;
+        if slow {
+            self.world.log.hold();
+        }
+        let (world, asked, readers) = (&self.world, &self.asked, &mut self.readers);
+        let meanwhile = async {
+            if slow {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                asked.iter().for_each(|asked| asked.say("meanwhile "));
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                for (customer, reader) in readers {
+                    take_waiting(customer, reader).await;
+                }
+                world.log.resume();
+            }
+        };
+        let (outcome, ()) = tokio::join!(world.request_as(who, id, action), meanwhile);
+        if let Ok(ack) = outcome {
             self.outcomes.insert(id.to_owned(), ack.seq);
         }
     }
@@ -146,11 +177,7 @@ impl Walk {
     async fn read(&mut self) {
         for which in 0..self.readers.len() {
             let (customer, reader) = &mut self.readers[which];
-            let mut frames = Vec::new();
-            let queue = customer.connection.queue();
-            let closing = tokio::time::timeout(Duration::from_millis(1), queue.next(&mut frames)).await;
-            frames.into_iter().for_each(|frame| reader.take(frame));
-            if let Ok(Some(_)) = closing {
+            if take_waiting(customer, reader).await {
                 let cursor = reader.cursor();
                 self.readers[which].0 = self.world.customer(cursor).await;
             }
