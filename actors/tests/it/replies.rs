@@ -39,7 +39,8 @@ async fn the_first_text_goes_out_at_once_and_the_rest_is_collected() {
     customer.say("a", "hello").await;
     let asked = world.model.asked().await;
     asked.say("1");
-    let next = |frame: &ServerFrame| if let ServerFrame::Delta(delta) = frame { Some(delta.text.clone()) } else { None };
+    let next =
+        |frame: &ServerFrame| if let ServerFrame::Delta(delta) = frame { Some(delta.text.clone()) } else { None };
     assert_eq!(customer.until(next).await, "1");
     for piece in ["2", "3", "4"] {
         asked.say(piece);
@@ -95,6 +96,10 @@ async fn text_that_comes_while_a_stop_is_being_stored_is_never_shown() {
         tokio::task::yield_now().await;
         asked.say(" HIDDEN");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let mut frames = Vec::new();
+        let queue = customer.connection.queue();
+        let shown = tokio::time::timeout(std::time::Duration::from_millis(1), queue.next(&mut frames)).await;
+        assert!(shown.is_err() || !frames.iter().any(|frame| matches!(frame, ServerFrame::Delta(_))), "{frames:?}");
         world.log.resume();
     };
     let (ack, ()) = tokio::join!(stop, meanwhile);
