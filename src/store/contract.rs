@@ -34,7 +34,7 @@ pub(super) trait Backend: Send + Sync + Sized {
 macro_rules! suite {
     ($($module:ident: $($test:ident)+;)+) => {
         suite!(@backend sqlite crate::store::sqlite::tests::TestSqlite; $($module: $($test)+;)+);
-        //PG suite!(@backend postgres crate::store::postgres::tests::TestPostgres; $($module: $($test)+;)+);
+        suite!(@backend postgres crate::store::postgres::tests::TestPostgres; $($module: $($test)+;)+);
     };
     (@backend $name:ident $backend:ty; $($module:ident: $($test:ident)+;)+) => {
         mod $name {

@@ -131,7 +131,7 @@ pub(super) async fn write_entry(
     (conversation, epoch): (Uuid, i64),
     entry: &StoredEntry,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(include_str!("../queries/insert_entry.sql"))
+    sqlx::query(include_str!("queries/insert_entry.sql"))
         .bind(conversation)
         .bind(entry.seq)
         .bind(entry.customer_prev)
