@@ -149,12 +149,6 @@ impl TurnColumns {
     }
 
     pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
-        query
-            .bind(self.n)
-            .bind(self.turn)
-            .bind(self.opened)
-            .bind(self.attempt)
-            .bind(self.outcome)
-            .bind(self.ended_seq)
+        query.bind(self.n).bind(self.turn).bind(self.opened).bind(self.attempt).bind(self.outcome).bind(self.ended_seq)
     }
 }

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::{describe, of_read};
-use super::session::{TRUSTED_IDLE, first_connection, is_alive, options, prepare};
 use super::migrate;
+use super::session::{TRUSTED_IDLE, first_connection, is_alive, options, prepare};
 use crate::store::migrations::Direction;
 use crate::store::{ConnectError, Settings};
 

@@ -122,10 +122,7 @@ pub(super) async fn ping(database: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn bounded<T>(
-    database: &Database,
-    run: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StoreError> {
+async fn bounded<T>(database: &Database, run: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
     database.read(async { run.await.map_err(of_read) }).await
 }
 

@@ -151,7 +151,8 @@ async fn a_claim_waits_for_an_append_in_flight_but_not_for_ever() {
 
 /// The statement with a pause between its snapshot and its locks: it waits for advisory lock 42.
 const PAUSED_FROM: &str = "WHERE c.id = ANY ($1)\n    ORDER BY c.id";
-const PAUSED_TO: &str = "WHERE c.id = ANY ($1) AND (SELECT count(pg_advisory_xact_lock_shared(42)::text) = 1)\n    ORDER BY c.id";
+const PAUSED_TO: &str =
+    "WHERE c.id = ANY ($1) AND (SELECT count(pg_advisory_xact_lock_shared(42)::text) = 1)\n    ORDER BY c.id";
 
 fn variant(from: &str, to: &str) -> &'static str {
     assert!(APPEND.contains(from), "the statement has changed: {from}");

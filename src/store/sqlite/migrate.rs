@@ -6,7 +6,9 @@ use sqlx::{Connection as _, SqlSafeStr as _};
 use super::error::describe;
 use crate::store::ConnectError;
 use crate::store::clock::now_ms;
-use crate::store::migrations::{APPLIED, CREATE_TABLE, Direction, FORGET, NOTE, SQLITE, Step, StepStatus, plan, status};
+use crate::store::migrations::{
+    APPLIED, CREATE_TABLE, Direction, FORGET, NOTE, SQLITE, Step, StepStatus, plan, status,
+};
 
 /// Runs the steps and says what is applied; with no direction only the latter.
 pub(super) async fn run(
@@ -30,9 +32,10 @@ pub(super) async fn run(
 }
 
 async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64>, sqlx::Error> {
-    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations')")
-        .fetch_one(&mut *connection)
-        .await?;
+    let exists: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations')")
+            .fetch_one(&mut *connection)
+            .await?;
     if !exists {
         return Ok(Vec::new());
     }
