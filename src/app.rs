@@ -62,6 +62,12 @@ struct Running {
     servers: TaskTracker,
 }
 
+/// What the store is told; `onya migrate` tells it the same.
+#[must_use]
+pub fn store_settings(config: &Config) -> store::Settings {
+    settings::store(config)
+}
+
 /// Runs the server until it is told to stop. `announce` is told the addresses as soon as it serves.
 ///
 /// # Errors

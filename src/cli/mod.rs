@@ -5,6 +5,7 @@
 
 mod check_config;
 mod healthcheck;
+mod migrate;
 mod output;
 mod serve;
 mod settings;
@@ -38,6 +39,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Print the settings in force and where each came from, or everything that is wrong with them
     CheckConfig(check_config::CheckConfigArgs),
+    /// Bring the database's schema up to date, undo its newest step, or show what is applied
+    Migrate(migrate::MigrateArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -60,6 +63,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => return serve::run(settings.load()?),
         Command::Token(args) => token::run(&args, &settings.load()?),
         Command::CheckConfig(args) => check_config::run(&args, settings),
+        Command::Migrate(args) => migrate::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -68,11 +68,8 @@ pub(super) fn status(steps: &[Step], applied: &[i64]) -> Vec<StepStatus> {
         applied: applied.contains(&step.version),
     });
     let newer = applied.iter().filter(|version| steps.iter().all(|step| step.version != **version));
-    let newer = newer.map(|version| StepStatus {
-        version: *version,
-        name: "(of a newer version)".to_owned(),
-        applied: true,
-    });
+    let newer =
+        newer.map(|version| StepStatus { version: *version, name: "(of a newer version)".to_owned(), applied: true });
     known.chain(newer).collect()
 }
 
@@ -91,9 +88,9 @@ mod tests {
                 .unwrap()
                 .map(|file| file.unwrap().file_name().into_string().unwrap())
                 .collect();
-            let listed = steps.iter().flat_map(|step| {
-                ["up", "down"].map(|way| format!("{:04}_{}.{way}.sql", step.version, step.name))
-            });
+            let listed = steps
+                .iter()
+                .flat_map(|step| ["up", "down"].map(|way| format!("{:04}_{}.{way}.sql", step.version, step.name)));
             assert_eq!(files, listed.collect());
         }
         let names = |steps: &[Step]| steps.iter().map(|step| (step.version, step.name)).collect::<Vec<_>>();

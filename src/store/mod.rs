@@ -10,7 +10,7 @@
 mod clock;
 pub mod migrations;
 pub mod observe;
-//PG pub mod postgres;
+pub mod postgres;
 mod replay;
 pub mod sqlite;
 mod stored;
@@ -132,8 +132,7 @@ pub enum ConnectError {
 /// [`EventLog::register`] with the same incarnation comes next; nothing can be claimed before.
 pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Arc<dyn EventLog>, ConnectError> {
     match settings.backend()? {
-        //PG Backend::Postgres => Ok(Arc::new(postgres::PostgresLog::connect(settings, incarnation).await?)),
-        Backend::Postgres => Err(ConnectError::Unreachable(String::new())), //TMP
+        Backend::Postgres => Ok(Arc::new(postgres::PostgresLog::connect(settings, incarnation).await?)),
         Backend::Sqlite(file) => Ok(Arc::new(sqlite::SqliteLog::connect(settings, &file, incarnation).await?)),
     }
 }
@@ -141,8 +140,7 @@ pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Arc<dyn E
 /// Moves the schema, and says what is applied afterwards.
 pub async fn migrate(settings: &Settings, direction: Direction) -> Result<Vec<StepStatus>, ConnectError> {
     match settings.backend()? {
-        //PG Backend::Postgres => postgres::migrate(settings, Some(direction)).await,
-        Backend::Postgres => Err(ConnectError::Unreachable(String::new())), //TMP
+        Backend::Postgres => postgres::migrate(settings, Some(direction)).await,
         Backend::Sqlite(file) => sqlite::migrate(&file, Some(direction)).await,
     }
 }
@@ -150,8 +148,7 @@ pub async fn migrate(settings: &Settings, direction: Direction) -> Result<Vec<St
 /// What is applied of the schema; changes nothing.
 pub async fn migration_status(settings: &Settings) -> Result<Vec<StepStatus>, ConnectError> {
     match settings.backend()? {
-        //PG Backend::Postgres => postgres::migrate(settings, None).await,
-        Backend::Postgres => Err(ConnectError::Unreachable(String::new())), //TMP
+        Backend::Postgres => postgres::migrate(settings, None).await,
         Backend::Sqlite(file) => sqlite::migrate(&file, None).await,
     }
 }

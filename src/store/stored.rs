@@ -3,7 +3,7 @@
 //! An event is JSON text with its kind in a column of its own; the key of a command lies in columns, so that the
 //! database can compare it. Both backends use these rows, and only bind and fetch them.
 
-use onya_actors::ports::{Append, Fence, StoreError, Summary};
+use onya_actors::ports::{Append, Fence, Opening, StoreError, Summary};
 use onya_core::conversation::{Commitment, Control, Entry, Event, Head, Key, KnownKey};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
@@ -212,6 +212,15 @@ pub(super) fn summary(row: SummaryRow) -> Result<Summary, StoreError> {
             None => None,
         },
     })
+}
+
+/// Reads what stood in the way of a creation: its id, and whether it is the same customer's.
+pub(super) fn existing((id, own): (Uuid, bool)) -> Result<Opening, StoreError> {
+    if own {
+        Ok(Opening::Existing(ConversationId(id)))
+    } else {
+        Err(StoreError::Refused("the identifier belongs to another customer's conversation".to_owned()))
+    }
 }
 
 /// Reads a row of `queue_entries`.

@@ -75,9 +75,10 @@ fn every_name_that_an_event_may_hold_is_in_the_golden_file() {
         .chain([Role::Customer, Role::Agent, Role::Supervisor].map(name))
         .chain([Score::Up, Score::Down].map(name))
         .chain([Notice::StillWaiting].map(name))
-        .chain([Cause::HandedBack, Cause::AssistantChosen, Cause::Closed, Cause::IdledOut].map(|cause| {
-            name(cause).trim_matches(['{', '}']).to_owned()
-        }));
+        .chain(
+            [Cause::HandedBack, Cause::AssistantChosen, Cause::Closed, Cause::IdledOut]
+                .map(|cause| name(cause).trim_matches(['{', '}']).to_owned()),
+        );
     for name in names {
         assert!(EVENTS.contains(&name), "{name} is missing");
     }
@@ -102,15 +103,8 @@ fn an_entry_survives_its_row() {
         let event = serde_json::from_str(line).unwrap();
         let written = Entry { seq, customer_prev: seq - 1, at: Timestamp(-5), key, event };
         let row = StoredEntry::new(&written).unwrap();
-        let read = entry((
-            row.seq,
-            row.customer_prev,
-            row.at,
-            row.body,
-            row.participant,
-            row.client_msg_id,
-            row.commitment,
-        ));
+        let read =
+            entry((row.seq, row.customer_prev, row.at, row.body, row.participant, row.client_msg_id, row.commitment));
         assert_eq!(read.unwrap(), written);
     }
 }

@@ -118,11 +118,8 @@ pub(super) async fn the_end_of_a_turn_is_written_once(backend: &impl Backend) {
     let say = talk.say("m1", "hello");
     talk.must_store(say).await;
     let turn = talk.state.turn.unwrap().turn;
-    let end = |text: &str| Signal::FinishReply {
-        turn,
-        attempt: 1,
-        ending: ReplyEnding::Complete { text: text.to_owned() },
-    };
+    let end =
+        |text: &str| Signal::FinishReply { turn, attempt: 1, ending: ReplyEnding::Complete { text: text.to_owned() } };
     let first = talk.signal(end("one"));
     let mut forged = talk.signal(end("two"));
     talk.must_store(first).await;

@@ -105,9 +105,8 @@ pub(super) async fn crashes_are_counted_within_their_window(backend: &impl Backe
     let node = Node::start(backend, "a").await;
     let (talk, other) = (node.talk().await, node.talk().await);
     let now = crate::store::clock::now_ms();
-    let crash = async |at: i64, window_ms: u64| {
-        node.log.record_crash(talk.id(), Timestamp(at), window_ms).await.unwrap()
-    };
+    let crash =
+        async |at: i64, window_ms: u64| node.log.record_crash(talk.id(), Timestamp(at), window_ms).await.unwrap();
     assert_eq!(crash(now - 700_000, 600_000).await, 1);
     assert_eq!(crash(now - 300_000, 600_000).await, 2);
     assert_eq!(crash(now, 600_000).await, 2);

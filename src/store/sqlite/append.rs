@@ -56,10 +56,7 @@ async fn append_one(
 }
 
 /// Compares the fence, then looks for commands that are stored already.
-async fn refusal(
-    connection: &mut SqliteConnection,
-    row: &StoredAppend,
-) -> Result<Option<AppendOutcome>, StoreError> {
+async fn refusal(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<Option<AppendOutcome>, StoreError> {
     let fence: Option<(i64, Option<Uuid>, i64)> =
         sqlx::query_as("SELECT epoch, nonce, last_seq FROM conversations WHERE id = $1")
             .bind(row.conversation)
@@ -131,7 +128,7 @@ pub(super) async fn write_entry(
     (conversation, epoch): (Uuid, i64),
     entry: &StoredEntry,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(include_str!("../queries/insert_entry.sql"))
+    sqlx::query(include_str!("queries/insert_entry.sql"))
         .bind(conversation)
         .bind(entry.seq)
         .bind(entry.customer_prev)
@@ -188,11 +185,7 @@ async fn write_queue(connection: &mut SqliteConnection, row: &StoredAppend) -> R
 }
 
 /// Puts an append that cannot be stored among the dead letters.
-async fn bury(
-    connection: &mut SqliteConnection,
-    append: &Append,
-    reason: &str,
-) -> Result<AppendOutcome, StoreError> {
+async fn bury(connection: &mut SqliteConnection, append: &Append, reason: &str) -> Result<AppendOutcome, StoreError> {
     sqlx::query(include_str!("../queries/dead_letter.sql"))
         .bind(Uuid::now_v7())
         .bind(append.conversation.0)

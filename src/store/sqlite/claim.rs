@@ -44,7 +44,7 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
     let head = StoredHead::new(&new.head, new.opening.at).map_err(refused)?;
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;
-    let created = sqlx::query(include_str!("../queries/create.sql"))
+    let created = sqlx::query(include_str!("queries/create.sql"))
         .bind(new.id.0)
         .bind(customer.0)
         .bind(language)
@@ -59,14 +59,8 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
         write_entry(&mut transaction, (new.id.0, 0), &entry).await.map_err(before)?;
         Opening::Created(new.id)
     } else {
-        let existing: Option<Uuid> = sqlx::query_scalar(include_str!("../queries/existing.sql"))
-            .bind(customer.0)
-            .bind(new.id.0)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(before)?;
-        let taken = || StoreError::Refused("the identifier belongs to another conversation".to_owned());
-        Opening::Existing(ConversationId(existing.ok_or_else(taken)?))
+        let existing = sqlx::query_as(include_str!("../queries/existing.sql")).bind(customer.0).bind(new.id.0);
+        stored::existing(existing.fetch_one(&mut *transaction).await.map_err(before)?)?
     };
     commit(transaction).await?;
     writer.done();
@@ -147,7 +141,7 @@ pub(super) async fn release(database: &Database, held: &[(ConversationId, Fence)
     let mut transaction = writer.begin().await?;
     for (id, fence) in held {
         let Some((epoch, nonce)) = stored::fence_columns(*fence) else { continue };
-        sqlx::query(include_str!("../queries/release.sql"))
+        sqlx::query(include_str!("queries/release.sql"))
             .bind(id.0)
             .bind(epoch)
             .bind(nonce)
@@ -169,13 +163,13 @@ pub(super) async fn record_crash(
     let since = now.0.saturating_sub_unsigned(window_ms);
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;
-    sqlx::query(include_str!("../queries/prune_crashes.sql"))
+    sqlx::query(include_str!("queries/prune_crashes.sql"))
         .bind(id.0)
         .bind(since)
         .execute(&mut *transaction)
         .await
         .map_err(before)?;
-    sqlx::query(include_str!("../queries/insert_crash.sql"))
+    sqlx::query(include_str!("queries/insert_crash.sql"))
         .bind(id.0)
         .bind(Uuid::now_v7())
         .bind(now.0)

@@ -30,7 +30,7 @@ use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use sqlx::ConnectOptions as _;
 use uuid::Uuid;
 
-use super::migrations::{Direction, StepStatus};
+use super::migrations::{Direction, SQLITE, StepStatus, status};
 use super::observe::{pool_connections, timed};
 use super::{ConnectError, Settings};
 
@@ -49,6 +49,9 @@ impl SqliteLog {
 
 /// Moves the schema of this file, under the lock on its folder; with no direction only says what is applied.
 pub(super) async fn migrate(file: &Path, direction: Option<Direction>) -> Result<Vec<StepStatus>, ConnectError> {
+    if direction.is_none() && !file.exists() {
+        return Ok(status(SQLITE, &[]));
+    }
     let _lock = folder::lock(file)?;
     let connection = database::options(file).connect().await;
     let mut connection = connection.map_err(|error| ConnectError::Unreachable(error::describe(&error)))?;
