@@ -18,7 +18,8 @@ fn every_code_is_written_as_it_is_called() {
 
 #[test]
 fn what_is_overloaded_or_unknown_may_be_tried_again() {
-    let retryable: Vec<_> = ErrorCode::ALL.iter().filter(|code| code.is_retryable()).map(|code| code.as_str()).collect();
+    let retryable: Vec<_> =
+        ErrorCode::ALL.iter().filter(|code| code.is_retryable()).map(|code| code.as_str()).collect();
     assert_eq!(retryable, ["out_of_order", "busy", "unknown", "internal"]);
 }
 

@@ -220,7 +220,10 @@ fn text_that_is_no_unicode_is_no_frame() {
     for lone in ["\\ud83d", "\\ude00", "\\ud83d\\u0041"] {
         assert!(serde_json::from_str::<CustomerFrame>(&say(lone)).is_err(), "{lone}");
     }
-    assert!(serde_json::from_slice::<CustomerFrame>(b"{\"type\":\"say\",\"client_msg_id\":\"a\",\"text\":\"\xff\"}").is_err());
+    assert!(
+        serde_json::from_slice::<CustomerFrame>(b"{\"type\":\"say\",\"client_msg_id\":\"a\",\"text\":\"\xff\"}")
+            .is_err()
+    );
 }
 
 #[test]

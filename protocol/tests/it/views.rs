@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use onya_core::conversation::{
-    self as core, Control, Entry, EscalationReason, Event, Failure, Notice, Outcome, Priority, Role, Score, State,
-    View,
+    self as core, Control, Entry, EscalationReason, Event, Failure, Notice, Outcome, Priority, Role, Score, State, View,
 };
 use onya_core::desk::Waiting;
 use onya_core::{AssignmentId, ConversationId, ParticipantId, Timestamp};
