@@ -9,9 +9,10 @@ use onya_core::{AssignmentId, ConversationId, ParticipantId};
 use onya_protocol::{CloseCode, Cursor, ErrorCode, Refusal};
 use ractor::{Actor, ActorCell};
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use crate::connection::{CustomerConnection, Registry, StaffConnection};
-use crate::conversation::{Message, Reply, SubmitError, busy};
+use crate::conversation::{Message, Refused, Reply, busy};
 use crate::desk::Desk;
 use crate::directory::DirectoryActor;
 use crate::persistence::{Bounds, Persistence};
@@ -70,10 +71,11 @@ impl Sessions {
             queue_bytes: settings.append_queue_bytes,
         };
         let history_epoch = ports.log.history_epoch().await?;
-        let persistence = Persistence::start(&ports.log, bounds, root.clone()).await?;
+        let tasks = TaskTracker::new();
+        let persistence = Persistence::start((&ports.log, &tasks), bounds, root.clone()).await?;
         let desk = Desk::start(ports.log.waiting().await?, root.clone()).await?;
         let registry = Arc::new(Registry::default());
-        let system = System::new(Parts { ports, settings, history_epoch, persistence, desk, registry });
+        let system = System::new(Parts { ports, settings, history_epoch, persistence, desk, registry, tasks });
         system.desk.serve(&system);
         DirectoryActor::spawn_linked(None, DirectoryActor, Arc::clone(&system), root.clone()).await?;
         Sweeper::spawn_linked(None, Sweeper, Arc::clone(&system), root.clone()).await?;
@@ -126,10 +128,10 @@ impl Sessions {
             };
             match handle.submit(request, traceparent.clone(), reply) {
                 Ok(()) => return,
-                Err((_, SubmitError::Busy(reply))) => {
-                    return reply.busy("too many commands wait for this conversation");
+                Err(returned) if returned.why == Refused::Full => {
+                    return returned.reply.busy("too many commands wait for this conversation");
                 }
-                Err((returned, SubmitError::Gone(returned_reply))) => (request, reply) = (returned, returned_reply),
+                Err(returned) => (request, reply) = (returned.request, returned.reply),
             }
         }
         reply.busy("the conversation is being loaded again");
@@ -166,6 +168,14 @@ impl Sessions {
     #[must_use]
     pub fn tracked_conversations(&self) -> usize {
         self.system.directory.len()
+    }
+
+    /// Makes the conversation's actor panic.
+    #[cfg(feature = "testing")]
+    pub fn crash(&self, conversation: ConversationId) {
+        if let Ok(handle) = self.system.directory.activate(&self.system, conversation) {
+            let _ = handle.actor.cast(Message::Crash);
+        }
     }
 
     /// Resolves when a part that everything needs has crashed and the process should end.

@@ -41,11 +41,12 @@ pub(crate) struct Parts {
     pub(crate) persistence: Persistence,
     pub(crate) desk: Desk,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl System {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { ports, settings, history_epoch, persistence, desk, registry } = parts;
+        let Parts { ports, settings, history_epoch, persistence, desk, registry, tasks } = parts;
         Arc::new(Self {
             log: ports.log,
             model: ports.model,
@@ -57,7 +58,7 @@ impl System {
             desk,
             directory: Directory::default(),
             registry,
-            tasks: TaskTracker::new(),
+            tasks,
             live_actors: TaskTracker::new(),
             draining: AtomicBool::new(false),
             to_release: Mutex::default(),

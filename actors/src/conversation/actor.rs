@@ -73,9 +73,11 @@ pub(crate) struct Conversation {
     pub(super) leaving: bool,
     draining: bool,
     synchronising: Vec<(Arc<Subscriber>, Option<Cursor>, oneshot::Sender<()>)>,
-    timer: Option<(Timestamp, JoinHandle<Result<(), MessagingErr<Message>>>)>,
+    timer: Option<(Timestamp, Timer)>,
     _counted: Counted,
 }
+
+type Timer = JoinHandle<Result<(), MessagingErr<Message>>>;
 
 /// Counts live actors for as long as it lives.
 struct Counted(#[expect(dead_code, reason = "released when dropped")] tokio_util::task::task_tracker::TaskTrackerToken);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::OutcomeReply;
 use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
@@ -20,6 +21,7 @@ pub(crate) struct Lane;
 
 pub(crate) struct LaneArguments {
     pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) tasks: TaskTracker,
     pub(crate) batch_entries: usize,
     pub(crate) waiting_bytes: Arc<AtomicUsize>,
 }
@@ -96,8 +98,7 @@ impl LaneState {
         }
         self.in_flight = true;
         let (log, myself) = (Arc::clone(&self.arguments.log), myself.clone());
-        #[expect(clippy::disallowed_methods, reason = "the lane waits for it: its outcome is the next message")]
-        tokio::spawn(async move {
+        self.arguments.tasks.spawn(async move {
             let appends: Vec<_> = batch.iter().map(|item| item.append.clone()).collect();
             let started = Instant::now();
             let outcome = log.append(&appends).await;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use onya_core::conversation::{Entry, Event};
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use tokio_util::task::TaskTracker;
 
 use self::lane::{Lane, LaneArguments, LaneMessage};
 use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
@@ -30,7 +31,9 @@ pub(crate) struct Bounds {
 }
 
 /// Calls back with the outcome of an append, exactly once: `Unknown` if it is dropped.
-pub(crate) struct OutcomeReply(Option<Box<dyn FnOnce(Result<AppendOutcome, StoreError>) + Send>>);
+pub(crate) struct OutcomeReply(Option<Box<OnOutcome>>);
+
+type OnOutcome = dyn FnOnce(Result<AppendOutcome, StoreError>) + Send;
 
 impl OutcomeReply {
     fn give(mut self, outcome: Result<AppendOutcome, StoreError>) {
@@ -56,7 +59,7 @@ impl std::fmt::Debug for OutcomeReply {
 
 impl Persistence {
     pub(crate) async fn start(
-        log: &Arc<dyn EventLog>,
+        (log, tasks): (&Arc<dyn EventLog>, &TaskTracker),
         bounds: Bounds,
         supervisor: ActorCell,
     ) -> Result<Self, SpawnErr> {
@@ -65,6 +68,7 @@ impl Persistence {
         for _ in 0..bounds.lanes.max(1) {
             let arguments = LaneArguments {
                 log: Arc::clone(log),
+                tasks: tasks.clone(),
                 batch_entries: bounds.batch_entries,
                 waiting_bytes: Arc::clone(&waiting_bytes),
             };
