@@ -38,7 +38,8 @@ async fn an_unknown_outcome_is_found_out_by_a_retry() {
         assert_eq!(ack.unwrap().seq, 2);
         assert_eq!(world.entries().iter().filter(|entry| entry.event.kind() == "message_said").count(), 1);
         // The reader sees it once, whether or not its first owner learned of it.
-        let seq = customer.until(|frame| if let ServerFrame::Entry { entry, .. } = frame { Some(entry.seq) } else { None });
+        let seq =
+            customer.until(|frame| if let ServerFrame::Entry { entry, .. } = frame { Some(entry.seq) } else { None });
         assert_eq!(seq.await, 2, "{repeated}");
     }
 }

@@ -39,7 +39,8 @@ async fn the_first_text_goes_out_at_once_and_the_rest_is_collected() {
     customer.say("a", "hello").await;
     let asked = world.model.asked().await;
     asked.say("1");
-    let next = |frame: &ServerFrame| if let ServerFrame::Delta(delta) = frame { Some(delta.text.clone()) } else { None };
+    let next =
+        |frame: &ServerFrame| if let ServerFrame::Delta(delta) = frame { Some(delta.text.clone()) } else { None };
     assert_eq!(customer.until(next).await, "1");
     for piece in ["2", "3", "4"] {
         asked.say(piece);
