@@ -12,7 +12,7 @@ pub fn siblings_named(text: &str, depth: usize) -> BTreeSet<String> {
     let code = code(text).collect::<Vec<_>>().join("\n");
     let to_root = "super::".repeat(depth);
     let mut named = BTreeSet::new();
-    for root in ["crate::", "onya::", to_root.as_str()] {
+    for root in ["crate::", to_root.as_str()] {
         for (at, _) in code.match_indices(root) {
             let inside_a_longer_name = code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
             if !inside_a_longer_name {
