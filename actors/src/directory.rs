@@ -182,8 +182,8 @@ impl Directory {
             let message = Message::Synchronise { subscriber: Arc::clone(subscriber), cursor, done };
             // An actor that left before it got here has dropped `done`: start over.
             let _ = handle.actor.cast(message);
-            if synchronised.await.is_ok() {
-                return Ok(());
+            if let Ok(outcome) = synchronised.await {
+                return outcome;
             }
             tokio::task::yield_now().await;
             if !handle.admission.is_open() && system.is_draining() {

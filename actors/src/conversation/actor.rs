@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onya_core::conversation::Signal;
+use onya_core::conversation::{Signal, View};
 use onya_core::{ConversationId, Seq, Timestamp};
 use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal};
 use ractor::concurrency::JoinHandle;
@@ -30,7 +30,7 @@ pub(crate) enum Message {
     /// A command, admitted.
     Submit(Box<Submission>),
     /// A reader wants to be brought up to date.
-    Synchronise { subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: oneshot::Sender<()> },
+    Synchronise { subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: Synchronised },
     /// The store answered about older commands.
     Looked(Looked),
     /// The outcome of the append in flight.
@@ -72,11 +72,13 @@ pub(crate) struct Conversation {
     pub(super) inbox: VecDeque<Box<Submission>>,
     pub(super) leaving: bool,
     draining: bool,
-    synchronising: Vec<(Arc<Subscriber>, Option<Cursor>, oneshot::Sender<()>)>,
+    synchronising: Vec<(Arc<Subscriber>, Option<Cursor>, Synchronised)>,
     timer: Option<(Timestamp, Timer)>,
     _counted: Counted,
 }
 
+/// Tells a reader that it is up to date, or why it is not shown anything.
+type Synchronised = oneshot::Sender<Result<(), Refusal>>;
 type Timer = JoinHandle<Result<(), MessagingErr<Message>>>;
 
 /// Counts live actors for as long as it lives.
@@ -219,7 +221,7 @@ impl Conversation {
     }
 
     fn submitted(&mut self, submission: Box<Submission>) {
-        if self.leaving || self.draining {
+        if self.leaving || self.is_draining() {
             return submission.reply.busy("the conversation is moving");
         }
         if let Some(live) = &mut self.live {
@@ -228,11 +230,16 @@ impl Conversation {
         self.inbox.push_back(submission);
     }
 
-    fn synchronise(&mut self, subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: oneshot::Sender<()>) {
+    fn synchronise(&mut self, subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: Synchronised) {
         let Some(live) = &self.live else {
             self.synchronising.push((subscriber, cursor, done));
             return;
         };
+        if subscriber.view == View::Customer && subscriber.reader != live.state.customer {
+            // The reader may have gone away meanwhile.
+            let _ = done.send(Err(Refusal::new(ErrorCode::NotFound, "no such conversation")));
+            return;
+        }
         let standing = Standing {
             conversation: self.row.id,
             history_epoch: self.system.history_epoch,
@@ -245,8 +252,7 @@ impl Conversation {
         };
         let shown = (&self.system.settings.notices, self.system.settings.snapshot_entries);
         subscriber.begin(synced(standing, cursor, subscriber.view, shown));
-        // The reader may have gone away meanwhile.
-        let _ = done.send(());
+        let _ = done.send(Ok(()));
     }
 
     fn live_turn(&self, live: &Live) -> Option<LiveTurn> {
@@ -291,8 +297,9 @@ impl Conversation {
         }
     }
 
-    pub(super) const fn is_draining(&self) -> bool {
-        self.draining
+    /// Whether nothing new begins here: told so, or started while the system was already draining.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining || self.system.is_draining()
     }
 
     /// After every message: leave if there is nothing to do, else keep exactly one timer.
@@ -301,13 +308,13 @@ impl Conversation {
             return;
         }
         let Some(live) = &self.live else {
-            if self.draining {
+            if self.is_draining() {
                 self.leave(false);
             }
             return;
         };
         let waits_for_store = live.in_flight.is_some() || live.looking_up.is_some();
-        if self.draining && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
+        if self.is_draining() && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
             self.system.release_later(self.row.id, live.fence);
             return self.leave(false);
         }
@@ -344,7 +351,7 @@ impl Conversation {
         self.leaving = true;
         self.admission.close();
         self.refuse_waiting(&super::handle::busy("the conversation is being loaded again"));
-        self.row.left(return_wanted && !self.draining);
+        self.row.left(return_wanted && !self.is_draining());
         self.myself.stop(None);
     }
 

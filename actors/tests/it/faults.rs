@@ -101,7 +101,8 @@ async fn a_crashed_actor_returns_runs_its_turn_again_and_is_quarantined_the_seco
     let world = World::new().await;
     let mut customer = world.customer(None).await;
     world.say("poisonous").await.unwrap();
-    world.model.asked().await.say("first try");
+    let first = world.model.asked().await;
+    first.say("first try");
     customer.until(|frame| matches!(frame, ServerFrame::Delta(_)).then_some(())).await;
     world.sessions.crash(world.id);
     let again = world.model.asked().await;
