@@ -5,5 +5,5 @@ mod model;
 mod world;
 
 pub use log::{Fault, MemoryLog};
-pub use model::{Line, ScriptedModel};
+pub use model::{Asked, Line, ScriptedModel};
 pub use world::{PausedClock, SeededRandom};

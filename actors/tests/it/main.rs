@@ -2,7 +2,9 @@
 
 mod control;
 mod faults;
+mod reader;
 mod readers;
 mod replies;
 mod shutdown;
+mod walk;
 mod world;
