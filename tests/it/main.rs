@@ -6,5 +6,6 @@
     reason = "a failed step of a test ends the test, also in the functions that tests share"
 )]
 
+mod architecture;
 mod cli;
 mod upstream;
