@@ -32,7 +32,13 @@ impl ChatClient {
 
     /// Another window of the same visitor, or the first.
     pub async fn open(node: &TestNode, visitor: Visitor) -> Self {
-        let mut client = Self {
+        let mut client = Self::closed(visitor);
+        client.connect(node).await;
+        client
+    }
+
+    fn closed(visitor: Visitor) -> Self {
+        Self {
             replica: Replica::new(visitor.conversation),
             visitor,
             acks: BTreeMap::new(),
@@ -40,9 +46,13 @@ impl ChatClient {
             goaway: None,
             places: Vec::new(),
             wire: None,
-        };
-        client.connect(node).await;
-        client
+        }
+    }
+
+    /// Tries to open a window where none can be had now; why not.
+    pub async fn open_refused(node: &TestNode, visitor: Visitor) -> String {
+        let mut client = Self::closed(visitor);
+        client.try_connect(node).await.unwrap_err()
     }
 
     /// Opens a socket from where the copy ends, and waits until it is up to date.
