@@ -1,4 +1,20 @@
-//! Whole-system tests, one binary.
+//! Tests of the whole program, from outside.
 
-#[cfg(test)]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed step of a test ends the test, also in the functions that tests share"
+)]
+
+mod support;
+
+mod bad_input;
+mod chat;
+mod cli;
+mod handoff;
+mod http;
+mod lifecycle;
+mod pages;
+mod resume;
 mod upstream;
