@@ -34,7 +34,7 @@ class Thread {
   send(frame) {
     const named = { ...frame, client_msg_id: newId() };
     if (this.session.staff) named.conversation = this.state.id;
-    const item = this.outbox.add(named, Date.now());
+    const item = this.outbox.add(named, Date.now(), this.state.cursor);
     if (!this.outbox.blocked) this.flush();
     return item;
   }
