@@ -1,0 +1,20 @@
+//! Who is calling: from a token to a [`Principal`], and from a role to a token.
+//!
+//! Tokens are JWTs that Onya signs itself with HS256. The token's header names its key (`kid`), and this name is
+//! looked up in the [`KeySet`] and nowhere else: the algorithm belongs to the key, and key material or addresses that a
+//! token brings along are ignored. What a role may do is not decided here.
+//!
+//! Read `keys.rs` for where keys come from, `issuer.rs` for what a token says, `verifier.rs` for what is checked.
+
+mod issuer;
+mod keys;
+mod principal;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+pub use issuer::{Grant, IssueError, IssuedToken, Issuer};
+pub use keys::{KeySet, KeysError};
+pub use principal::{InvalidName, InvalidRole, Principal, Role};
+pub use verifier::{AuthError, MAX_TOKEN_BYTES, Verifier};

@@ -1,0 +1,65 @@
+//! The command line: one file per subcommand.
+//!
+//! Results go to standard output, everything else (logs, problems) to standard error. Exit codes: 0 done, 1 failed, 2 not
+//! understood.
+
+mod check_config;
+mod healthcheck;
+mod output;
+mod serve;
+mod settings;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use settings::SettingsArgs;
+
+/// Chat session server: an AI in front, people behind it.
+///
+/// Without a subcommand it serves, on http://127.0.0.1:3000 with an embedded database under data/ and a mock model.
+/// Settings come from the embedded default, a profile, a file, the environment and these flags, the later one wins;
+/// docs/CONFIG.md names them all.
+#[derive(Debug, Parser)]
+#[command(name = "onya", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve customers and staff until told to stop (the default)
+    Serve,
+    /// Print a token for a member of staff or a customer
+    Token(token::TokenArgs),
+    /// Print the settings in force and where each came from, or everything that is wrong with them
+    CheckConfig(check_config::CheckConfigArgs),
+    /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
+    Healthcheck(healthcheck::HealthcheckArgs),
+}
+
+/// Runs one subcommand to its end.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    let settings = &cli.settings;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(settings.load()?),
+        Command::Token(args) => token::run(&args, &settings.load()?),
+        Command::CheckConfig(args) => check_config::run(&args, settings),
+        Command::Healthcheck(args) => healthcheck::run(&args, settings),
+    }
+}

@@ -1,0 +1,81 @@
+//! What the settings must be to each other, once each of them is allowed by itself.
+
+use std::collections::BTreeMap;
+
+use super::layers::Setting;
+use super::problem::Problem;
+use super::{Config, LlmProvider, Profile};
+
+pub(super) fn check(config: &Config, settings: &BTreeMap<String, Setting>, problems: &mut Vec<Problem>) {
+    let mut report = |wrong: bool, key: &str, must: String| {
+        if let (true, Some(setting)) = (wrong, settings.get(key)) {
+            let text = format!("{key} = {} ({}): {must}", setting.rule.show(&setting.value), setting.origin);
+            problems.push(Problem::new(text));
+        }
+    };
+    check_times(config, &mut report);
+    check_sizes(config, &mut report);
+    check_ports(config, &mut report);
+    check_llm(config, &mut report);
+    check_languages(config, &mut report);
+    if config.profile == Profile::Production {
+        check_production(config, &mut report);
+    }
+}
+
+type Report<'a> = dyn FnMut(bool, &str, String) + 'a;
+
+fn check_times(config: &Config, report: &mut Report<'_>) {
+    let (llm, turn, socket) = (&config.llm, config.conversation.turn_timeout_ms, &config.socket);
+    let must =
+        format!("must be shorter than conversation.turn_timeout_ms = {turn}, so that a reply ends before its turn");
+    report(llm.total_timeout_ms >= turn, "llm.total_timeout_ms", must);
+    let must = format!("must not be longer than llm.total_timeout_ms = {}", llm.total_timeout_ms);
+    report(llm.first_content_timeout_ms > llm.total_timeout_ms, "llm.first_content_timeout_ms", must);
+    let must = format!("must be shorter than socket.ping_interval_ms = {}", socket.ping_interval_ms);
+    report(socket.pong_timeout_ms >= socket.ping_interval_ms, "socket.pong_timeout_ms", must);
+    let (lock, statement) = (config.database.lock_timeout_ms, config.database.statement_timeout_ms);
+    let must = format!("must be shorter than database.statement_timeout_ms = {statement}");
+    report(lock >= statement, "database.lock_timeout_ms", must);
+}
+
+fn check_sizes(config: &Config, report: &mut Report<'_>) {
+    let (message, frame) = (config.conversation.max_message_bytes, config.socket.max_frame_bytes);
+    let must = format!(
+        "must be at most a quarter of socket.max_frame_bytes = {frame}, so that a message of escaped characters fits a frame"
+    );
+    report(message > frame / 4, "conversation.max_message_bytes", must);
+    let must = format!("must hold at least two messages of conversation.max_message_bytes = {message}");
+    report(config.conversation.inbox_bytes < 2 * message, "conversation.inbox_bytes", must);
+    let must = format!("must hold the longest reply, llm.max_reply_bytes = {}", config.llm.max_reply_bytes);
+    report(config.socket.send_queue_bytes < config.llm.max_reply_bytes, "socket.send_queue_bytes", must);
+    let (lanes, connections) = (config.database.lanes, config.database.max_connections);
+    let must = format!("must be less than database.max_connections = {connections}: each lane holds one connection");
+    report(lanes >= usize::try_from(connections).unwrap_or(usize::MAX), "database.lanes", must);
+}
+
+fn check_ports(config: &Config, report: &mut Report<'_>) {
+    let same = config.metrics.port != 0 && config.metrics.port == config.server.port;
+    report(same, "metrics.port", "must differ from server.port".to_owned());
+}
+
+fn check_llm(config: &Config, report: &mut Report<'_>) {
+    let is_openai = config.llm.provider == LlmProvider::Openai;
+    let needs_key = is_openai && config.llm.base_url.starts_with("https://api.openai.com");
+    let must = "is needed by api.openai.com: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server".to_owned();
+    report(needs_key && config.llm.api_key.is_none(), "llm.api_key", must);
+}
+
+fn check_languages(config: &Config, report: &mut Report<'_>) {
+    let known: Vec<&str> = config.notices.languages.keys().map(String::as_str).collect();
+    let missing = !known.contains(&config.notices.default_language.as_str());
+    report(missing, "notices.default_language", format!("not allowed; allowed is {}", known.join(" or ")));
+}
+
+fn check_production(config: &Config, report: &mut Report<'_>) {
+    let must = "the production profile refuses the mock model: set LLM_PROVIDER=openai".to_owned();
+    report(config.llm.provider == LlmProvider::Mock, "llm.provider", must);
+    let must =
+        "the production profile refuses generated keys: set ONYA_AUTH__SIGNING_KEYS or ONYA_AUTH__SIGNING_KEYS_FILE";
+    report(config.auth.signing_keys.is_none(), "auth.signing_keys", must.to_owned());
+}

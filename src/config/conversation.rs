@@ -1,0 +1,44 @@
+//! Limits and times of a conversation.
+
+use serde::Deserialize;
+
+use super::rule::Rule;
+
+/// Section `[conversation]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConversationConfig {
+    /// Longest life of a turn, in milliseconds.
+    pub turn_timeout_ms: u64,
+    /// Silence after which a conversation is closed, in milliseconds.
+    pub idle_close_ms: u64,
+    /// Wait for a person after which the customer is told again, in milliseconds.
+    pub queue_notice_ms: u64,
+    /// Longest message, in bytes of UTF-8.
+    pub max_message_bytes: usize,
+    /// Runs of a turn before it ends as failed.
+    pub max_attempts: u32,
+    /// Idleness after which a conversation leaves the memory, in milliseconds.
+    pub passivate_after_ms: u64,
+    /// Commands that may wait for one conversation.
+    pub inbox_commands: usize,
+    /// Bytes that those commands may hold together.
+    pub inbox_bytes: usize,
+    /// Newest entries that are kept in memory.
+    pub window_entries: usize,
+    /// Time over which pieces of a reply are collected, in milliseconds.
+    pub delta_window_ms: u64,
+}
+
+pub(super) const RULES: &[Rule] = &[
+    Rule::integer("conversation.turn_timeout_ms", 1000, 900_000),
+    Rule::integer("conversation.idle_close_ms", 60_000, 31_536_000_000),
+    Rule::integer("conversation.queue_notice_ms", 1000, 86_400_000),
+    Rule::integer("conversation.max_message_bytes", 1, 65_536),
+    Rule::integer("conversation.max_attempts", 1, 10),
+    Rule::integer("conversation.passivate_after_ms", 1000, 86_400_000),
+    Rule::integer("conversation.inbox_commands", 1, 1024),
+    Rule::integer("conversation.inbox_bytes", 4096, 16_777_216),
+    Rule::integer("conversation.window_entries", 16, 4096),
+    Rule::integer("conversation.delta_window_ms", 0, 1000),
+];

@@ -1,0 +1,75 @@
+//! What customers are told, per language.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::rule::Rule;
+
+/// Section `[notices]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NoticesConfig {
+    /// Language of a customer whose own is not here; it always has texts.
+    pub default_language: String,
+    /// The texts by language tag, in lower case.
+    #[serde(flatten)]
+    pub languages: BTreeMap<String, NoticeTexts>,
+}
+
+/// The texts of one language.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeTexts {
+    /// The customer waits for a person from now on.
+    pub queued: String,
+    /// The customer has waited for a while.
+    pub still_waiting: String,
+    /// No member of the team is there.
+    pub nobody_available: String,
+    /// The assistant's reply could not be finished.
+    pub reply_failed: String,
+    /// A person has taken over.
+    pub agent_joined: String,
+    /// The assistant answers again.
+    pub assistant_back: String,
+    /// Nobody has written for a long time.
+    pub closed_idle: String,
+}
+
+impl NoticesConfig {
+    /// The texts for a language tag such as `fr-CA`: its own, else those of `fr`, else the default language's.
+    ///
+    /// `None` only for a value that was not loaded and checked.
+    #[must_use]
+    pub fn texts(&self, tag: &str) -> Option<&NoticeTexts> {
+        let tag = tag.to_ascii_lowercase();
+        let primary = tag.split('-').next().unwrap_or_default();
+        [tag.as_str(), primary, &self.default_language].iter().find_map(|language| self.languages.get(*language))
+    }
+}
+
+/// The keys of a language's section.
+pub(super) const KEYS: [&str; 7] =
+    ["queued", "still_waiting", "nobody_available", "reply_failed", "agent_joined", "assistant_back", "closed_idle"];
+
+pub(super) const RULES: &[Rule] = &[
+    Rule::text("notices.default_language", "a language that has a section [notices.LANGUAGE]", is_tag),
+    Rule::text("notices.*.queued", "1 to 500 characters", is_notice),
+    Rule::text("notices.*.still_waiting", "1 to 500 characters", is_notice),
+    Rule::text("notices.*.nobody_available", "1 to 500 characters", is_notice),
+    Rule::text("notices.*.reply_failed", "1 to 500 characters", is_notice),
+    Rule::text("notices.*.agent_joined", "1 to 500 characters", is_notice),
+    Rule::text("notices.*.assistant_back", "1 to 500 characters", is_notice),
+    Rule::text("notices.*.closed_idle", "1 to 500 characters", is_notice),
+];
+
+/// Whether the text is a language tag in lower case: `de`, `pt-br`.
+pub(super) fn is_tag(text: &str) -> bool {
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_lower && (2..=35).contains(&text.len()) && text.split('-').all(is_part)
+}
+
+fn is_notice(text: &str) -> bool {
+    (1..=500).contains(&text.chars().count()) && !text.contains('\0')
+}

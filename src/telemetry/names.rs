@@ -1,0 +1,144 @@
+//! Every metric: its name, unit, labels and meaning.
+//!
+//! Other crates use the same names as plain texts through the `metrics` facade. No label ever holds an identifier of a
+//! person or conversation: a series per conversation would make `/metrics` grow without end.
+
+use metrics::Unit;
+
+/// HTTP requests that were answered.
+pub const HTTP_REQUESTS_TOTAL: &str = "onya_http_requests_total";
+/// Time from a request to its answer.
+pub const HTTP_REQUEST_SECONDS: &str = "onya_http_request_seconds";
+/// Open WebSockets.
+pub const CONNECTIONS: &str = "onya_connections";
+/// Conversations in memory.
+pub const CONVERSATIONS_ACTIVE: &str = "onya_conversations_active";
+/// Turns that ended.
+pub const TURNS_TOTAL: &str = "onya_turns_total";
+/// Conversations that were handed to people.
+pub const ESCALATIONS_TOTAL: &str = "onya_escalations_total";
+/// Time from a committed message to the first piece of its reply.
+pub const TIME_TO_FIRST_TOKEN_SECONDS: &str = "onya_time_to_first_token_seconds";
+/// Time from a command to its ack, the commit included.
+pub const ACK_SECONDS: &str = "onya_ack_seconds";
+/// Conversations in one batch.
+pub const APPEND_BATCH_CONVERSATIONS: &str = "onya_append_batch_conversations";
+/// Time for one batch.
+pub const APPEND_BATCH_SECONDS: &str = "onya_append_batch_seconds";
+/// Connections to the database.
+pub const DATABASE_POOL_CONNECTIONS: &str = "onya_database_pool_connections";
+/// Time for one query.
+pub const DATABASE_QUERY_SECONDS: &str = "onya_database_query_seconds";
+/// Entries that wait in a queue.
+pub const QUEUE_DEPTH: &str = "onya_queue_depth";
+/// Commands and requests that were refused.
+pub const REJECTIONS_TOTAL: &str = "onya_rejections_total";
+/// Replies being written.
+pub const REPLIES_IN_PROGRESS: &str = "onya_replies_in_progress";
+/// Conversation actors that crashed.
+pub const CRASHES_TOTAL: &str = "onya_crashes_total";
+/// Sockets closed because their reader was too slow.
+pub const SLOW_CONSUMERS_TOTAL: &str = "onya_slow_consumers_total";
+
+/// What a metric counts or measures.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Grows and shrinks.
+    Gauge,
+    /// Observations, counted per bucket; these are the buckets' upper ends.
+    Histogram(&'static [f64]),
+}
+
+/// A metric as it is described to who reads `/metrics`.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What it counts or measures.
+    pub kind: Kind,
+    /// In which unit.
+    pub unit: Unit,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// Its meaning.
+    pub description: &'static str,
+}
+
+/// From a committed write on a fast disk to the longest time-out of a statement.
+const STORE_BUCKETS_S: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+/// From an answer out of memory to the longest time-out of a request.
+const REQUEST_BUCKETS_S: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
+/// From a model next door to the longest wait for the first content with its retries.
+const FIRST_TOKEN_BUCKETS_S: &[f64] =
+    &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 40.0, 60.0, 110.0];
+/// From a lone conversation to the largest batch.
+const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// All metrics.
+pub const METRICS: [Metric; 17] = [
+    metric(
+        HTTP_REQUESTS_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["method", "route", "status"],
+        "HTTP requests answered, by route template and status",
+    ),
+    metric(
+        HTTP_REQUEST_SECONDS,
+        Kind::Histogram(REQUEST_BUCKETS_S),
+        Unit::Seconds,
+        &["route"],
+        "Time from a request to its answer",
+    ),
+    metric(CONNECTIONS, Kind::Gauge, Unit::Count, &["role"], "Open WebSockets"),
+    metric(CONVERSATIONS_ACTIVE, Kind::Gauge, Unit::Count, &[], "Conversations in memory"),
+    metric(TURNS_TOTAL, Kind::Counter, Unit::Count, &["outcome"], "Turns that ended, by how"),
+    metric(ESCALATIONS_TOTAL, Kind::Counter, Unit::Count, &["reason"], "Conversations handed to people, by reason"),
+    metric(
+        TIME_TO_FIRST_TOKEN_SECONDS,
+        Kind::Histogram(FIRST_TOKEN_BUCKETS_S),
+        Unit::Seconds,
+        &[],
+        "Time from a committed message to the first piece of its reply",
+    ),
+    metric(
+        ACK_SECONDS,
+        Kind::Histogram(STORE_BUCKETS_S),
+        Unit::Seconds,
+        &[],
+        "Time from a command to its ack, the commit included",
+    ),
+    metric(APPEND_BATCH_CONVERSATIONS, Kind::Histogram(BATCH_BUCKETS), Unit::Count, &[], "Conversations in one batch"),
+    metric(APPEND_BATCH_SECONDS, Kind::Histogram(STORE_BUCKETS_S), Unit::Seconds, &[], "Time for one batch"),
+    metric(
+        DATABASE_POOL_CONNECTIONS,
+        Kind::Gauge,
+        Unit::Count,
+        &["state"],
+        "Connections to the database, idle or in use",
+    ),
+    metric(
+        DATABASE_QUERY_SECONDS,
+        Kind::Histogram(STORE_BUCKETS_S),
+        Unit::Seconds,
+        &["query"],
+        "Time for one query, by its name",
+    ),
+    metric(QUEUE_DEPTH, Kind::Gauge, Unit::Count, &["queue"], "Entries that wait in a queue"),
+    metric(REJECTIONS_TOTAL, Kind::Counter, Unit::Count, &["code"], "Commands and requests refused, by code"),
+    metric(REPLIES_IN_PROGRESS, Kind::Gauge, Unit::Count, &[], "Replies being written"),
+    metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
+    metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
+];
+
+const fn metric(
+    name: &'static str,
+    kind: Kind,
+    unit: Unit,
+    labels: &'static [&'static str],
+    description: &'static str,
+) -> Metric {
+    Metric { name, kind, unit, labels, description }
+}
