@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else (logs, problems) to standard error. Exit codes: 0 done, 1 failed, 2 not
 //! understood.
 
+mod chat;
 mod check_config;
 mod healthcheck;
 mod output;
@@ -38,6 +39,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Print the settings in force and where each came from, or everything that is wrong with them
     CheckConfig(check_config::CheckConfigArgs),
+    /// Hold a conversation in the terminal, as a customer or as an agent
+    Chat(chat::ChatArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -60,6 +63,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Serve => serve::run(settings.load()?),
         Command::Token(args) => token::run(&args, &settings.load()?),
         Command::CheckConfig(args) => check_config::run(&args, settings),
+        Command::Chat(args) => chat::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }
 }
