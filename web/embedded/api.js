@@ -29,7 +29,7 @@ export const openConversation = (token, language) => call("POST", "/v1/conversat
 /** → { conversations: [{ id, control, control_version, opened_at, last_seq }] } */
 export const openConversations = (token) => call("GET", "/v1/conversations?state=open", token);
 
-/** A page of entries before a position, oldest first. → { entries, has_older } */
+/** A page of entries before a position, oldest first. → { entries, has_more } */
 export const entriesBefore = (token, conversation, seq) =>
   call("GET", `/v1/conversations/${conversation}/entries?before=${seq}&limit=50`, token);
 

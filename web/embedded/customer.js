@@ -225,10 +225,10 @@ $("again").onclick = () => {
   start();
 };
 $("older").onclick = async () => {
-  const { entries, has_older: more } = await entriesBefore(identity.token, session.state.id, session.state.entries[0].seq);
+  const { entries, has_more: more } = await entriesBefore(identity.token, session.state.id, session.state.entries[0].seq);
   const area = $("scroll");
   const fromEnd = area.scrollHeight - area.scrollTop;
-  session.prependOlder(entries, more ?? entries.length > 0);
+  session.prependOlder(entries, more);
   draw();
   area.scrollTop = area.scrollHeight - fromEnd;
 };

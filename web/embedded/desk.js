@@ -258,10 +258,10 @@ $("to-queue").onclick = () => session.handBack(selected, "queue");
 $("close").onclick = () => session.close(selected);
 $("older").onclick = async () => {
   const shown = thread();
-  const { entries, has_older: more } = await entriesBefore(token, selected, shown.state.entries[0].seq);
+  const { entries, has_more: more } = await entriesBefore(token, selected, shown.state.entries[0].seq);
   const area = $("scroll");
   const fromEnd = area.scrollHeight - area.scrollTop;
-  session.prependOlder(selected, entries, more ?? entries.length > 0);
+  session.prependOlder(selected, entries, more);
   draw();
   area.scrollTop = area.scrollHeight - fromEnd;
 };

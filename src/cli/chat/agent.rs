@@ -12,7 +12,7 @@ use super::connection::{Connection, Event, due};
 use super::http::Api;
 use super::input::{Input, Line, Place};
 use super::outbox::Command as _;
-use super::screen::control_text;
+use super::screen::{control_text, reason_text};
 use super::thread::{Failed, Thread};
 use super::{Terminal, new_id, now};
 
@@ -133,7 +133,8 @@ impl Agent {
         for (index, entry) in entries.iter().enumerate() {
             let waited_s = now().since_ms(entry.since) / 1000;
             let summary = entry.summary.as_ref().map_or_else(String::new, |summary| format!(": {summary}"));
-            let line = format!("  {} {} {waited_s} s, {:?}{summary}", index + 1, entry.conversation, entry.reason);
+            let line =
+                format!("  {} {} {waited_s} s, {}{summary}", index + 1, entry.conversation, reason_text(entry.reason));
             self.terminal.0.note(&line)?;
         }
         self.listed = entries.iter().map(|entry| entry.conversation).collect();

@@ -36,7 +36,7 @@ pub(super) enum Received {
 
 /// A new socket that may replace the old one: with the frames it has brought so far, the one that shows it included.
 pub(super) struct Dialled {
-    pub(super) link: Link,
+    pub(super) link: Box<Link>,
     pub(super) frames: Vec<ServerFrame>,
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn dial(
                 let in_step = is_in_step(&frame);
                 frames.push(*frame);
                 if in_step {
-                    return Ok(Dialled { link, frames });
+                    return Ok(Dialled { link: Box::new(link), frames });
                 }
             }
             Received::Lost => {
@@ -127,7 +127,7 @@ impl Link {
     }
 
     /// Says goodbye as far as the socket still allows.
-    pub(super) async fn close(mut self) {
+    pub(super) async fn close(&mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.socket.close(None)).await;
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use onya_core::conversation::{Outcome, Role};
+use onya_core::conversation::{EscalationReason, Outcome, Role};
 use onya_core::{ClientMsgId, ParticipantId, Seq};
 use onya_protocol::{Author, Cause, Control, EntryBody, LogEntry};
 
@@ -202,7 +202,7 @@ impl<W: Write> Screen<W> {
             }
             EntryBody::ControlChanged { control, cause, by, reason, summary, .. } => {
                 let by = by.as_ref().map_or_else(|| "the server".to_owned(), |by| self.name(by));
-                let reason = reason.map_or_else(String::new, |reason| format!(" ({reason:?})"));
+                let reason = reason.map_or_else(String::new, |reason| format!(" ({})", reason_text(reason)));
                 let summary = summary.as_ref().map_or_else(String::new, |summary| format!(": {summary}"));
                 Some(format!("{}, by {by}: {}{reason}{summary}", cause_text(*cause), control_text(*control)))
             }
@@ -243,6 +243,16 @@ pub(super) const fn control_text(control: Control) -> &'static str {
         Control::Queue => "waiting for a person",
         Control::Agent { .. } => "a person answers",
         Control::Closed => "closed",
+    }
+}
+
+/// Why somebody waits, in words.
+pub(super) const fn reason_text(reason: EscalationReason) -> &'static str {
+    match reason {
+        EscalationReason::CustomerAsked => "the customer asked",
+        EscalationReason::AssistantAsked => "the assistant asked",
+        EscalationReason::ReplyFailed => "a reply failed",
+        EscalationReason::Quarantined => "withdrawn from the assistant",
     }
 }
 
