@@ -1,3 +1,34 @@
-//! What lives: conversations, connections, completions.
+//! What lives: one process per conversation, a task per socket and per model call, and those that serve them all.
+//!
+//! ```text
+//! supervisor                     a crash below it, but of a conversation, ends the process
+//! ├── persistence lane × n       batches of appends, one in flight per lane
+//! ├── desk                       who waits for a person
+//! ├── sweeper                    wakes due timers and abandoned turns
+//! └── directory                  starts conversations on demand, starts them again after a crash
+//!     └── conversation × many    decide → append → apply → publish → acknowledge → effects
+//!         └── completion         a task: one call of the model
+//! connection × many              a task of the edge: one per socket
+//! ```
+//!
+//! [`Sessions`] is the way in. [`ports`] is the way out: the store, the model, time and randomness. There is no HTTP,
+//! no SQL and no JSON here, and no rule about conversations: those are in [`onya_core`].
 
+mod completion;
+mod connection;
+mod conversation;
+mod desk;
+mod directory;
+mod persistence;
 pub mod ports;
+mod sessions;
+mod settings;
+mod supervisor;
+mod sweeper;
+mod system;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, StaffConnection};
+pub use sessions::{Ports, Sessions, StartError};
+pub use settings::Settings;

@@ -1,4 +1,4 @@
-//! What the actors need from the world. Adapters implement these; tests use the in-memory ones in `testing`.
+//! What the actors need from the world. Adapters implement these; tests use in-memory ones (feature `testing`).
 //!
 //! Every port says what its errors mean for the caller: whether nothing happened, or nobody knows.
 

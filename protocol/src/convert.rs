@@ -57,7 +57,7 @@ fn control_body(
         _ => (None, None, None),
     };
     let assignment = match cause {
-        core::Cause::Claimed { assignment } | core::Cause::TakenOver { assignment } => Some(*assignment),
+        core::Cause::Claimed { assignment } | core::Cause::TakenOver { assignment } if staff => Some(*assignment),
         _ => None,
     };
     EntryBody::ControlChanged {
@@ -75,7 +75,7 @@ fn control_body(
 
 fn notice_key(control: core::Control, cause: &core::Cause) -> &'static str {
     match (control, cause) {
-        (core::Control::Queue, core::Cause::Escalated { reason: core::EscalationReason::ReplyFailed, .. }) => {
+        (core::Control::Queue, core::Cause::Escalated { reason, .. }) if follows_a_failed_reply(*reason) => {
             "reply_failed"
         }
         (core::Control::Queue, _) => "queued",
@@ -84,6 +84,10 @@ fn notice_key(control: core::Control, cause: &core::Cause) -> &'static str {
         (core::Control::Closed, core::Cause::IdledOut) => "closed_idle",
         (core::Control::Closed, _) => "closed",
     }
+}
+
+const fn follows_a_failed_reply(reason: core::EscalationReason) -> bool {
+    matches!(reason, core::EscalationReason::ReplyFailed | core::EscalationReason::Quarantined)
 }
 
 impl From<&core::Author> for Author {
@@ -168,5 +172,17 @@ pub const fn failure_name(failure: Failure) -> &'static str {
         Failure::TimedOut => "timed_out",
         Failure::AttemptsExhausted => "attempts_exhausted",
         Failure::Quarantined => "quarantined",
+    }
+}
+
+/// The name of a reason to ask for a person, for metrics.
+#[must_use]
+pub const fn reason_name(reason: core::EscalationReason) -> &'static str {
+    match reason {
+        core::EscalationReason::CustomerAsked => "customer_asked",
+        core::EscalationReason::AssistantAsked => "assistant_asked",
+        core::EscalationReason::ReplyFailed => "reply_failed",
+        core::EscalationReason::Quarantined => "quarantined",
+        core::EscalationReason::AgentReturned => "agent_returned",
     }
 }

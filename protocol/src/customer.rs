@@ -5,6 +5,7 @@ use onya_core::{ClientMsgId, Seq};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
 use crate::server::Cursor;
 
 /// What a customer sends. Fields that the server does not know are ignored.
@@ -25,17 +26,17 @@ pub enum CustomerFrame {
     /// Say something.
     Say {
         /// The sender's name for this command: 1 to 64 printable ASCII characters.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
         /// The message.
         text: String,
         /// What happens to a reply in progress: `queue` (default) or `interrupt`.
         #[serde(default)]
-        #[schemars(with = "crate::entry::schema::Overlap")]
+        #[schemars(with = "schema::Overlap")]
         overlap: Overlap,
         /// Not served: anything but an empty list is refused with `unsupported`.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -47,11 +48,11 @@ pub enum CustomerFrame {
     /// End the reply in progress where it is.
     Stop {
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
         /// The turn meant; any open one if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,11 +61,11 @@ pub enum CustomerFrame {
     /// Answer the same question again.
     Regenerate {
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
         /// The `turn_ended` entry that is replaced; the newest if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,17 +74,17 @@ pub enum CustomerFrame {
     /// Judge a reply or, without `reply`, the conversation.
     Rate {
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
         /// The `turn_ended` entry that is judged.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply: Option<Seq>,
         /// `up` or `down`.
-        #[schemars(with = "crate::entry::schema::Score")]
+        #[schemars(with = "schema::Score")]
         score: Score,
         /// In the customer's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,11 +93,11 @@ pub enum CustomerFrame {
     /// Ask for a person.
     Escalate {
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
         /// What the person should know.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,11 +106,11 @@ pub enum CustomerFrame {
     /// Leave the queue and go on with the assistant.
     HandBack {
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
         /// The version of control that the sender has seen.
         control_version: u64,
@@ -117,11 +118,11 @@ pub enum CustomerFrame {
     /// End the conversation.
     Close {
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
     },
     /// The customer is writing, or stopped.

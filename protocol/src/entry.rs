@@ -7,6 +7,8 @@ use onya_core::{AssignmentId, ClientMsgId, ParticipantId, Seq, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
+
 /// One entry in one view. Entries are in order when `prev` is at or below the reader's cursor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LogEntry {
@@ -19,7 +21,7 @@ pub struct LogEntry {
     pub at: Timestamp,
     /// The sender's name for the command it answers for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::ClientMsgId>")]
     pub client_msg_id: Option<ClientMsgId>,
     /// What happened.
     #[serde(flatten)]
@@ -82,7 +84,7 @@ pub enum EntryBody {
         /// Who did it; absent if it was the server.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Author>,
-        /// The stretch that begins, with an agent.
+        /// The stretch that begins, with an agent. Staff only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<uuid::Uuid>")]
         assignment: Option<AssignmentId>,
@@ -194,37 +196,5 @@ impl Notices {
             .into_iter()
             .find_map(|language| self.texts.get(language)?.get(key))
             .cloned()
-    }
-}
-
-/// The schema's view of enums that live in the core, which knows nothing of schemas. A test compares the names.
-pub(crate) mod schema {
-    #![expect(dead_code, reason = "these types exist for their schema only")]
-    use schemars::JsonSchema;
-    use serde::Serialize;
-
-    macro_rules! mirror {
-        ($($name:ident { $($variant:ident),* })*) => {$(
-            #[derive(JsonSchema, Serialize)]
-            #[serde(rename_all = "snake_case")]
-            pub enum $name { $($variant),* }
-
-            #[cfg(test)]
-            impl $name {
-                pub const NAMES: &'static [&'static str] = &[$(stringify!($variant)),*];
-            }
-        )*};
-    }
-
-    mirror! {
-        Role { Customer, Agent, Supervisor }
-        Overlap { Queue, Interrupt }
-        ReturnTo { Assistant, Queue }
-        Score { Up, Down }
-        Outcome { Final, Stopped, Failed, Superseded, TakenOver, Escalated, Closed }
-        Failure { ModelUnavailable, ReplyCut, ReplyTooLong, ContentRefused, TimedOut, AttemptsExhausted, Quarantined }
-        EscalationReason { CustomerAsked, AssistantAsked, ReplyFailed, Quarantined }
-        Priority { Low, Normal, High }
-        Notice { StillWaiting }
     }
 }

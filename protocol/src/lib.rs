@@ -11,6 +11,7 @@ pub mod convert;
 mod customer;
 mod entry;
 mod error;
+mod schema;
 mod server;
 mod staff;
 mod version;

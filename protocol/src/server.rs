@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::entry::{Control, LogEntry, schema};
+use crate::entry::{Control, LogEntry};
 use crate::error::ErrorCode;
+use crate::schema;
 
 /// What the server sends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -188,7 +189,7 @@ pub struct Ack {
     #[schemars(with = "Uuid")]
     pub conversation: ConversationId,
     /// The sender's name for the command.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::ClientMsgId")]
     pub client_msg_id: ClientMsgId,
     /// The entry that answers for it.
     pub seq: Seq,
@@ -209,7 +210,7 @@ pub struct Refusal {
     pub conversation: Option<ConversationId>,
     /// The sender's name for the command, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::ClientMsgId>")]
     pub client_msg_id: Option<ClientMsgId>,
     /// Why.
     pub code: ErrorCode,

@@ -5,6 +5,7 @@ use onya_core::{ClientMsgId, ConversationId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
 use crate::server::Cursor;
 
 /// What an agent or a supervisor sends. Fields that the server does not know are ignored.
@@ -40,7 +41,7 @@ pub enum StaffFrame {
         #[schemars(with = "uuid::Uuid")]
         conversation: ConversationId,
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The version of control that the sender has seen.
         control_version: u64,
@@ -51,7 +52,7 @@ pub enum StaffFrame {
         #[schemars(with = "uuid::Uuid")]
         conversation: ConversationId,
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The version of control that the sender has seen.
         control_version: u64,
@@ -62,13 +63,13 @@ pub enum StaffFrame {
         #[schemars(with = "uuid::Uuid")]
         conversation: ConversationId,
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The version of control that the sender has seen.
         control_version: u64,
         /// To whom: `assistant` (default) or `queue`.
         #[serde(default)]
-        #[schemars(with = "crate::entry::schema::ReturnTo")]
+        #[schemars(with = "schema::ReturnTo")]
         to: ReturnTo,
     },
     /// Say something to the customer.
@@ -77,11 +78,11 @@ pub enum StaffFrame {
         #[schemars(with = "uuid::Uuid")]
         conversation: ConversationId,
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The sender's newest earlier command without an outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
+        #[schemars(with = "Option<schema::ClientMsgId>")]
         after: Option<ClientMsgId>,
         /// The message.
         text: String,
@@ -95,7 +96,7 @@ pub enum StaffFrame {
         #[schemars(with = "uuid::Uuid")]
         conversation: ConversationId,
         /// The sender's name for this command.
-        #[schemars(with = "String")]
+        #[schemars(with = "schema::ClientMsgId")]
         client_msg_id: ClientMsgId,
         /// The version of control that the sender has seen.
         control_version: u64,

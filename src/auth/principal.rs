@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// A visitor: has his own conversations.
+    /// A visitor, with conversations of their own.
     Customer,
     /// A member of the team who answers.
     Agent,

@@ -16,6 +16,10 @@ pub struct ConversationConfig {
     pub queue_notice_ms: u64,
     /// Longest message, in bytes of UTF-8.
     pub max_message_bytes: usize,
+    /// Longest comment of a rating and summary of an escalation, in bytes of UTF-8.
+    pub max_comment_bytes: usize,
+    /// Most entries of one conversation.
+    pub max_entries: u64,
     /// Runs of a turn before it ends as failed.
     pub max_attempts: u32,
     /// Idleness after which a conversation leaves the memory, in milliseconds.
@@ -26,6 +30,8 @@ pub struct ConversationConfig {
     pub inbox_bytes: usize,
     /// Newest entries that are kept in memory.
     pub window_entries: usize,
+    /// Bytes that those entries may hold together.
+    pub window_bytes: usize,
     /// Time over which pieces of a reply are collected, in milliseconds.
     pub delta_window_ms: u64,
 }
@@ -35,10 +41,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("conversation.idle_close_ms", 60_000, 31_536_000_000),
     Rule::integer("conversation.queue_notice_ms", 1000, 86_400_000),
     Rule::integer("conversation.max_message_bytes", 1, 65_536),
+    Rule::integer("conversation.max_comment_bytes", 1, 16_384),
+    Rule::integer("conversation.max_entries", 1000, 100_000_000),
     Rule::integer("conversation.max_attempts", 1, 10),
     Rule::integer("conversation.passivate_after_ms", 1000, 86_400_000),
     Rule::integer("conversation.inbox_commands", 1, 1024),
     Rule::integer("conversation.inbox_bytes", 4096, 16_777_216),
     Rule::integer("conversation.window_entries", 16, 4096),
+    Rule::integer("conversation.window_bytes", 65_536, 16_777_216),
     Rule::integer("conversation.delta_window_ms", 0, 1000),
 ];

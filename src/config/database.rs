@@ -25,6 +25,8 @@ pub struct DatabaseConfig {
     pub lanes: usize,
     /// Most entries in one batch.
     pub max_batch_rows: usize,
+    /// Bytes of text that may wait to be stored.
+    pub max_queued_bytes: usize,
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -35,6 +37,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("database.lock_timeout_ms", 10, 60_000),
     Rule::integer("database.lanes", 1, 64),
     Rule::integer("database.max_batch_rows", 1, 4096),
+    Rule::integer("database.max_queued_bytes", 1_048_576, 4_294_967_296),
 ];
 
 fn is_url(text: &str) -> bool {

@@ -29,6 +29,8 @@ pub struct LlmConfig {
     pub total_timeout_ms: u64,
     /// Calls to the provider for one reply, as long as no content has come.
     pub max_attempts: u32,
+    /// Newest part of the conversation that the model is shown, in bytes.
+    pub max_prompt_bytes: usize,
     /// Longest reply, in bytes.
     pub max_reply_bytes: usize,
     /// Replies in progress at the provider at once.
@@ -68,6 +70,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("llm.gap_timeout_ms", 100, 300_000),
     Rule::integer("llm.total_timeout_ms", 1000, 600_000),
     Rule::integer("llm.max_attempts", 1, 10),
+    Rule::integer("llm.max_prompt_bytes", 1024, 4_194_304),
     Rule::integer("llm.max_reply_bytes", 1024, 1_048_576),
     Rule::integer("llm.max_concurrency", 1, 10_000),
     Rule::float("llm.mock.tokens_per_second", 0.1, 10_000.0),

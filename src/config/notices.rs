@@ -37,18 +37,29 @@ pub struct NoticeTexts {
 }
 
 impl NoticesConfig {
-    /// The texts for a language tag such as `fr-CA`: its own, else those of `fr`, else the default language's.
-    ///
-    /// `None` only for a value that was not loaded and checked.
+    /// Language tag → key → text.
     #[must_use]
-    pub fn texts(&self, tag: &str) -> Option<&NoticeTexts> {
-        let tag = tag.to_ascii_lowercase();
-        let primary = tag.split('-').next().unwrap_or_default();
-        [tag.as_str(), primary, &self.default_language].iter().find_map(|language| self.languages.get(*language))
+    pub fn by_key(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        self.languages.iter().map(|(language, texts)| (language.clone(), texts.by_key())).collect()
     }
 }
 
-/// The keys of a language's section.
+impl NoticeTexts {
+    fn by_key(&self) -> BTreeMap<String, String> {
+        let texts = [
+            &self.queued,
+            &self.still_waiting,
+            &self.nobody_available,
+            &self.reply_failed,
+            &self.agent_joined,
+            &self.assistant_back,
+            &self.closed_idle,
+        ];
+        KEYS.iter().zip(texts).map(|(key, text)| ((*key).to_owned(), text.clone())).collect()
+    }
+}
+
+/// The keys of a language's section, in the order of the fields of [`NoticeTexts`].
 pub(super) const KEYS: [&str; 7] =
     ["queued", "still_waiting", "nobody_available", "reply_failed", "agent_joined", "assistant_back", "closed_idle"];
 

@@ -97,6 +97,7 @@ fn the_later_layer_wins() {
     inputs.profile = Some("staging".to_owned());
     inputs.environment.insert("PORT".to_owned(), "4002".to_owned());
     inputs.environment.insert("ONYA_LLM__MOCK__TOKENS_PER_SECOND".to_owned(), "200".to_owned());
+    inputs.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
     inputs.flags = vec![flag("log.level", "debug"), flag("log.level", "trace")];
     let loaded = load(&inputs).unwrap();
     assert_eq!(loaded.config.server.port, 4002);
@@ -267,9 +268,10 @@ fn a_language_is_added_whole_or_not_at_all() {
     let lines: String = super::notices::KEYS.iter().map(|key| format!("{key} = \"Text für {key}\"\n")).collect();
     let (_folder, inputs) = with_file(&format!("[notices.pt-br]\n{lines}"));
     let notices = load(&inputs).unwrap().config.notices;
-    assert_eq!(notices.texts("pt-BR").unwrap().queued, "Text für queued");
-    assert_eq!(notices.texts("fr-CA"), notices.languages.get("fr"));
-    assert_eq!(notices.texts("xx"), notices.languages.get("en"));
+    let texts = &notices.by_key()["pt-br"];
+    assert_eq!(texts.len(), 7);
+    assert!(texts.iter().all(|(key, text)| *text == format!("Text für {key}")), "{texts:?}");
+    assert_eq!(notices.by_key().len(), 3);
 }
 
 #[test]

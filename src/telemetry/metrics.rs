@@ -74,6 +74,7 @@ fn keep_up(handle: PrometheusHandle) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     use super::super::names::{ACK_SECONDS, CRASHES_TOTAL, TURNS_TOTAL};
     use super::*;
@@ -106,5 +107,34 @@ mod tests {
         assert!(text.contains("# HELP onya_ack_seconds Time from a command to its ack"), "{text}");
         assert!(text.contains("onya_ack_seconds_bucket{le=\"0.005\"} 1"), "{text}");
         assert!(metrics.render().contains("onya_crashes_total 0"));
+    }
+
+    fn names_in(folder: &Path, names: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                names_in(&path, names);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let calls =
+                    ["counter!(", "gauge!(", "histogram!("].into_iter().flat_map(|call| text.split(call).skip(1));
+                let literals = calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+                names.extend(literals.map(str::to_owned));
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_that_a_crate_records_is_in_the_table() {
+        let mut used = BTreeSet::new();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for folder in ["src/edge", "src/store", "src/llm", "actors/src"] {
+            if root.join(folder).exists() {
+                names_in(&root.join(folder), &mut used);
+            }
+        }
+        assert!(!used.is_empty());
+        let unknown: Vec<_> = used.iter().filter(|name| METRICS.iter().all(|metric| metric.name != *name)).collect();
+        assert!(unknown.is_empty(), "add to telemetry/names.rs: {unknown:?}");
     }
 }

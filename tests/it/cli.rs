@@ -5,21 +5,43 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use onya::auth::{KeySet, Role, Verifier};
 use onya::config::{Inputs, load};
 
+/// Longest time for a subcommand that ends by itself. One that serves instead is stopped and the test fails.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// Runs the program in a folder with an environment that holds these variables and nothing else.
 fn onya(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_onya"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_onya"))
         .args(arguments)
         .current_dir(folder)
         .env_clear()
         .envs(variables.iter().copied())
-        .output()
-        .unwrap()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        stdout.read_to_end(&mut out).unwrap();
+        stderr.read_to_end(&mut err).unwrap();
+        // The receiver has gone when the program was stopped.
+        let _ = ended.send((out, err));
+    });
+    let Ok((stdout, stderr)) = end.recv_timeout(LIMIT) else {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("onya {arguments:?} did not end by itself");
+    };
+    Output { status: child.wait().unwrap(), stdout, stderr }
 }
 
 fn stdout(output: &Output) -> String {
@@ -101,7 +123,7 @@ fn the_printed_reference_is_the_one_in_the_documentation() {
     let folder = tempfile::tempdir().unwrap();
     let printed = stdout(&onya(folder.path(), &["check-config", "--reference"], &[]));
     let written = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/CONFIG.md")).unwrap();
-    assert_eq!(printed, written);
+    assert!(printed == written, "run: cargo run -- check-config --reference > docs/CONFIG.md");
 }
 
 #[test]

@@ -103,9 +103,9 @@ pub enum Action {
         /// The turn meant; any open turn if `None`.
         turn: Option<Seq>,
     },
-    /// Answer the same question again.
+    /// Answer the same question again. Replaces the reply in progress, or the newest one if nothing was said since.
     Regenerate {
-        /// The end of the turn whose reply is replaced; the newest if `None`.
+        /// The reply that is replaced: the open turn, or the end of a turn that is over. Whichever it is if `None`.
         reply: Option<Seq>,
     },
     /// Judge a reply or the conversation.
@@ -117,7 +117,7 @@ pub enum Action {
         /// In the customer's words.
         comment: Option<String>,
     },
-    /// Ask for a person.
+    /// Ask for a person, while the assistant is in control.
     Escalate {
         /// What the person should know.
         summary: Option<String>,
@@ -166,11 +166,12 @@ pub enum Signal {
     ResumeTurn,
     /// The deadline of [`super::State::next_deadline`] has passed.
     DeadlineReached,
-    /// The conversation brings its server down: no model any more, a person instead.
+    /// The conversation brings its server down: the open turn is withdrawn from the model, a person is asked for.
     Quarantine,
 }
 
-/// How an attempt at a reply ended.
+/// How an attempt at a reply ended. Its texts are what the customer was shown, byte for byte, and free of NUL: the shell
+/// sees to that before it shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplyEnding {
     /// With its last word.
@@ -189,7 +190,7 @@ pub enum ReplyEnding {
     Escalated {
         /// What had been shown.
         text: String,
-        /// What the person should know, in the model's words.
+        /// What the person should know, in the model's words; cut to [`Policy::max_comment_bytes`].
         summary: Option<String>,
         /// How urgent it is, in the model's view.
         priority: Priority,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::command::{Action, Context, Overlap, Request, ReturnTo};
-use super::effect::{Ack, Decision};
+use super::effect::Ack;
+use super::event::Score;
 use super::rejection::Rejection;
 use super::state::State;
 use crate::{ClientMsgId, ParticipantId, Seq};
@@ -45,6 +46,14 @@ pub struct KnownKey {
     pub seq: Seq,
 }
 
+/// What a request turns out to be.
+pub(super) enum Admission {
+    /// A new one: the key for the entry that answers for it.
+    New(Key),
+    /// One that is stored already: its answer.
+    Repeat(Ack),
+}
+
 impl State {
     /// The identifiers that a decision on this request depends on and memory lacks: look them up in the store and
     /// pass what it knows as [`Context::known`]. Empty for all but the oldest repeats.
@@ -74,22 +83,22 @@ impl State {
         self.recent_key(participant, id).or_else(|| context.known.iter().find(|known| names(known, participant, id)))
     }
 
-    /// Recognises a repeat, then checks the order. `Ok(Err(key))` is a new command, with the key for its entry.
-    pub(super) fn admit(&self, context: &Context<'_>, request: &Request) -> Result<Result<Decision, Key>, Rejection> {
+    /// Recognises a repeat, then checks the order: a repeat is a repeat wherever its predecessor is by now.
+    pub(super) fn admit(&self, context: &Context<'_>, request: &Request) -> Result<Admission, Rejection> {
         let commitment = self.commitment(&request.action);
         if let Some(known) = self.known_key(context, request.by.id, &request.client_msg_id) {
             if known.key.commitment != commitment {
                 return Err(Rejection::IdConflict { seq: known.seq });
             }
-            let ack = Ack { seq: known.seq, cut_at: None, repeated: true };
-            return Ok(Ok(Decision { ack: Some(ack), ..Decision::default() }));
+            return Ok(Admission::Repeat(Ack { seq: known.seq, cut_at: None, repeated: true }));
         }
         if let Some(after) = &request.after
             && self.known_key(context, request.by.id, after).is_none()
         {
             return Err(Rejection::OutOfOrder);
         }
-        Ok(Err(Key { participant: request.by.id, client_msg_id: request.client_msg_id.clone(), commitment }))
+        let client_msg_id = request.client_msg_id.clone();
+        Ok(Admission::New(Key { participant: request.by.id, client_msg_id, commitment }))
     }
 
     /// The commitment to a command's body in this conversation. `after` and `assignment` are not part of the body.
@@ -119,7 +128,8 @@ fn names(known: &KnownKey, participant: ParticipantId, id: &ClientMsgId) -> bool
     known.key.participant == participant && known.key.client_msg_id == *id
 }
 
-/// The parts of a command that make it the same command. The first names the action.
+/// The parts of a command that make it the same command. The first names the action and fixes how many follow.
+/// Commitments are stored: what a released version writes here stays as it is.
 fn fields(action: &Action) -> Vec<Vec<u8>> {
     let text = |text: &str| text.as_bytes().to_vec();
     let number = |number: u64| number.to_be_bytes().to_vec();
@@ -131,7 +141,8 @@ fn fields(action: &Action) -> Vec<Vec<u8>> {
         Action::Stop { turn } => vec![text("stop"), maybe(*turn)],
         Action::Regenerate { reply } => vec![text("regenerate"), maybe(*reply)],
         Action::Rate { reply, score, comment } => {
-            vec![text("rate"), maybe(*reply), vec![*score as u8], text(comment.as_deref().unwrap_or_default())]
+            let score = if *score == Score::Up { "up" } else { "down" };
+            vec![text("rate"), maybe(*reply), text(score), text(comment.as_deref().unwrap_or_default())]
         }
         Action::Escalate { summary } => vec![text("escalate"), text(summary.as_deref().unwrap_or_default())],
         Action::Claim { control_version, .. } => vec![text("claim"), number(*control_version)],

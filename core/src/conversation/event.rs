@@ -45,7 +45,7 @@ impl Entry {
     #[must_use]
     pub const fn prev(&self, view: View) -> Seq {
         match view {
-            View::Staff => self.seq - 1,
+            View::Staff => self.seq.saturating_sub(1),
             View::Customer => self.customer_prev,
         }
     }
@@ -125,6 +125,8 @@ pub enum EscalationReason {
     ReplyFailed,
     /// The conversation was withdrawn from the model after repeated failures.
     Quarantined,
+    /// An agent who had it without a wait before returned it to the queue.
+    AgentReturned,
 }
 
 /// How urgently a person is needed.

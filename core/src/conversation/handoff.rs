@@ -5,37 +5,21 @@
 
 use super::command::{Actor, ReturnTo, Role};
 use super::delivery::Key;
+use super::draft::{Asked, Draft};
 use super::event::{Cause, Control, EscalationReason, Event, Outcome, Priority};
 use super::rejection::Rejection;
-use super::state::{Draft, State};
+use super::state::State;
 use super::turn::{check_text, only_customer, open_turn};
 use crate::AssignmentId;
 
 impl State {
-    /// Staff only, and only with the newest version of control.
-    pub(super) fn check_version(&self, by: &Actor, seen: u64) -> Result<(), Rejection> {
-        if !by.role.is_staff() {
-            return Err(Rejection::Forbidden);
-        }
-        self.check_seen(seen)
-    }
-
-    fn check_seen(&self, seen: u64) -> Result<(), Rejection> {
-        if seen == self.control_version {
-            Ok(())
-        } else {
-            Err(Rejection::ControlChanged { current: self.control_version })
-        }
-    }
-
     pub(super) fn ask_for_person(
         &self,
         draft: &mut Draft<'_>,
-        by: &Actor,
-        summary: Option<&String>,
-        key: Key,
+        asked: Asked<'_>,
+        summary: Option<&str>,
     ) -> Result<(), Rejection> {
-        only_customer(by)?;
+        only_customer(asked.by)?;
         if let Some(summary) = summary {
             check_text(summary, draft.context.policy.max_comment_bytes)?;
         }
@@ -45,114 +29,130 @@ impl State {
         if let Some(turn) = &self.turn {
             self.end_turn(draft, turn, Outcome::Escalated, None);
         }
-        let details = (summary.cloned(), Priority::Normal);
-        self.queue_for_person(draft, EscalationReason::CustomerAsked, details, Some((by, key)));
+        let details = (summary.map(str::to_owned), Priority::Normal);
+        self.queue_for_person(draft, EscalationReason::CustomerAsked, details, Some(asked));
         Ok(())
     }
 
     pub(super) fn claim(
         &self,
         draft: &mut Draft<'_>,
-        by: &Actor,
+        asked: Asked<'_>,
+        seen: u64,
         assignment: AssignmentId,
-        key: Key,
     ) -> Result<(), Rejection> {
+        only_staff(asked.by)?;
+        self.check_seen(seen)?;
         if self.control != Control::Queue {
             return Err(Rejection::NothingToDo("the conversation does not wait in the queue"));
         }
-        self.change_control(draft, Control::Agent { id: by.id }, Cause::Claimed { assignment }, Some(by), Some(key));
+        self.assign(draft, asked, Cause::Claimed { assignment });
         Ok(())
     }
 
     pub(super) fn take_over(
         &self,
         draft: &mut Draft<'_>,
-        by: &Actor,
+        asked: Asked<'_>,
+        seen: u64,
         assignment: AssignmentId,
-        key: Key,
     ) -> Result<(), Rejection> {
+        only_staff(asked.by)?;
+        self.check_seen(seen)?;
         if let Control::Agent { id } = self.control {
-            if id == by.id {
+            if id == asked.by.id {
                 return Err(Rejection::NothingToDo("the conversation is already yours"));
             }
-            if by.role != Role::Supervisor {
+            if asked.by.role != Role::Supervisor {
                 return Err(Rejection::Forbidden);
             }
         }
         if let Some(turn) = &self.turn {
             self.end_turn(draft, turn, Outcome::TakenOver, None);
         }
-        self.change_control(draft, Control::Agent { id: by.id }, Cause::TakenOver { assignment }, Some(by), Some(key));
+        self.assign(draft, asked, Cause::TakenOver { assignment });
         Ok(())
     }
 
     pub(super) fn hand_back(
         &self,
         draft: &mut Draft<'_>,
-        by: &Actor,
-        (seen, to): (u64, ReturnTo),
-        key: Key,
+        asked: Asked<'_>,
+        seen: u64,
+        to: ReturnTo,
     ) -> Result<(), Rejection> {
         self.check_seen(seen)?;
-        let (control, cause) = match (self.control, by.role, to) {
-            (Control::Queue, Role::Customer, ReturnTo::Assistant) => (Control::Assistant, Cause::AssistantChosen),
+        let (control, cause) = match (self.control, asked.by.role, to) {
+            (Control::Queue, Role::Customer, ReturnTo::Assistant) => {
+                self.check_room(draft)?;
+                (Control::Assistant, Cause::AssistantChosen)
+            }
             (_, Role::Customer, _) => return Err(Rejection::Forbidden),
-            (Control::Agent { id }, Role::Agent, _) if id != by.id => return Err(Rejection::Forbidden),
+            (Control::Agent { id }, Role::Agent, _) if id != asked.by.id => return Err(Rejection::Forbidden),
             (Control::Agent { .. }, _, ReturnTo::Assistant) => (Control::Assistant, Cause::HandedBack),
             (Control::Agent { .. }, _, ReturnTo::Queue) => (Control::Queue, Cause::HandedBack),
             (Control::Queue, Role::Supervisor, ReturnTo::Assistant) => (Control::Assistant, Cause::HandedBack),
             _ => return Err(Rejection::NothingToDo("no person has the conversation")),
         };
-        self.change_control(draft, control, cause, Some(by), Some(key));
+        self.change_control(draft, (control, cause), Some(asked.by), Some(asked.key));
         if control == Control::Assistant && self.unanswered {
             open_turn(draft, self.last_said, None, None);
         }
         Ok(())
     }
 
-    pub(super) fn close(
-        &self,
-        draft: &mut Draft<'_>,
-        by: &Actor,
-        seen: Option<u64>,
-        key: Key,
-    ) -> Result<(), Rejection> {
-        match (by.role, seen) {
-            (Role::Customer, None) => {}
-            (_, Some(seen)) => self.check_seen(seen)?,
-            (_, None) => return Err(Rejection::ControlChanged { current: self.control_version }),
+    pub(super) fn close(&self, draft: &mut Draft<'_>, asked: Asked<'_>, seen: Option<u64>) -> Result<(), Rejection> {
+        match seen {
+            Some(seen) => self.check_seen(seen)?,
+            None if asked.by.role == Role::Customer => {}
+            None => return Err(Rejection::ControlChanged { current: self.control_version }),
         }
-        if by.role == Role::Agent && self.control != (Control::Agent { id: by.id }) {
+        if asked.by.role == Role::Agent && self.control != (Control::Agent { id: asked.by.id }) {
             return Err(Rejection::Forbidden);
         }
         if let Some(turn) = &self.turn {
             self.end_turn(draft, turn, Outcome::Closed, None);
         }
-        self.change_control(draft, Control::Closed, Cause::Closed, Some(by), Some(key));
+        self.change_control(draft, (Control::Closed, Cause::Closed), Some(asked.by), Some(asked.key));
         Ok(())
     }
 
-    /// The entry that puts the customer into the queue.
+    /// Puts the customer into the queue, at the customer's wish (`asked`) or the server's.
     pub(super) fn queue_for_person(
         &self,
         draft: &mut Draft<'_>,
         reason: EscalationReason,
         (summary, priority): (Option<String>, Priority),
-        asked: Option<(&Actor, Key)>,
+        asked: Option<Asked<'_>>,
     ) {
-        let (by, key) = asked.map_or((None, None), |(by, key)| (Some(by), Some(key)));
-        self.change_control(draft, Control::Queue, Cause::Escalated { reason, summary, priority }, by, key);
+        let (by, key) = asked.map_or((None, None), |asked| (Some(asked.by), Some(asked.key)));
+        self.change_control(draft, (Control::Queue, Cause::Escalated { reason, summary, priority }), by, key);
+    }
+
+    fn assign(&self, draft: &mut Draft<'_>, asked: Asked<'_>, cause: Cause) {
+        self.change_control(draft, (Control::Agent { id: asked.by.id }, cause), Some(asked.by), Some(asked.key));
     }
 
     pub(super) fn change_control(
         &self,
         draft: &mut Draft<'_>,
-        control: Control,
-        cause: Cause,
+        (control, cause): (Control, Cause),
         by: Option<&Actor>,
         key: Option<Key>,
     ) {
         let version = self.control_version + 1;
         draft.push(Event::ControlChanged { control, version, cause, by: by.map(Into::into) }, key);
     }
+
+    fn check_seen(&self, seen: u64) -> Result<(), Rejection> {
+        if seen == self.control_version {
+            Ok(())
+        } else {
+            Err(Rejection::ControlChanged { current: self.control_version })
+        }
+    }
+}
+
+fn only_staff(by: &Actor) -> Result<(), Rejection> {
+    if by.role.is_staff() { Ok(()) } else { Err(Rejection::Forbidden) }
 }

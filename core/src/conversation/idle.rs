@@ -6,10 +6,10 @@
 //! | in the queue | `queue_notice_ms` after the wait began, then twice as long each time | the customer is told that the wait goes on |
 //! | otherwise | `idle_close_ms` after the newest entry | the conversation is closed |
 
+use super::draft::Draft;
 use super::event::{Cause, Control, Event, Failure, Notice};
 use super::policy::Policy;
-use super::state::{Draft, Queued, State};
-use super::turn::shown_text;
+use super::state::{Queued, State};
 use crate::Timestamp;
 
 /// Doublings after which the notices stop getting rarer.
@@ -37,13 +37,11 @@ impl State {
             return;
         }
         if let Some(turn) = &self.turn {
-            draft.effect(super::Effect::CancelCompletion { turn: turn.turn });
-            let text = shown_text(draft, turn);
-            self.fail_turn(draft, turn, Failure::TimedOut, text);
+            self.give_up_turn(draft, turn, Failure::TimedOut);
         } else if self.queued.is_some() {
             draft.push(Event::NoticePosted { notice: Notice::StillWaiting }, None);
         } else {
-            self.change_control(draft, Control::Closed, Cause::IdledOut, None, None);
+            self.change_control(draft, (Control::Closed, Cause::IdledOut), None, None);
         }
     }
 }

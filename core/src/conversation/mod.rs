@@ -15,8 +15,11 @@
 //! What is deliberately absent: the text of a reply in progress (it arrives with the command that ends the turn),
 //! sockets, tokens, clocks.
 
+mod apply;
 mod command;
+mod decide;
 mod delivery;
+mod draft;
 mod effect;
 mod event;
 mod handoff;
@@ -30,7 +33,7 @@ mod turn;
 pub use command::{
     Action, Actor, Command, Context, Overlap, PartialReply, ReplyEnding, Request, ReturnTo, Role, Signal,
 };
-pub use delivery::{Commitment, Key, KnownKey};
+pub use delivery::{Commitment, Key, KnownKey, RECENT_KEYS, Salt};
 pub use effect::{Ack, Decision, Effect};
 pub use event::{
     Author, Cause, Control, Entry, EscalationReason, Event, Failure, Notice, Outcome, Priority, Score, View,

@@ -9,13 +9,14 @@ pub struct Policy {
     pub max_attempts: u32,
     /// Silence after which a conversation is closed, in ms; a customer who waits for a person is never closed.
     pub idle_close_ms: u64,
-    /// Waiting time after which the customer is told that it goes on, in ms; doubles each time.
+    /// Waiting time after which the customer is told that it goes on, in ms; doubles each time, up to 512 times this.
     pub queue_notice_ms: u64,
     /// Longest message, in bytes of UTF-8.
     pub max_message_bytes: usize,
     /// Longest comment of a rating or summary of an escalation, in bytes of UTF-8.
     pub max_comment_bytes: usize,
-    /// Most entries a conversation may have before it takes no more messages.
+    /// Most entries a conversation may have before it takes no more messages. What ends or hands on what is already
+    /// there still gets through: stop, escalate, close, and what staff do with control.
     pub max_entries: u64,
 }
 

@@ -7,56 +7,52 @@
 
 use super::command::{Actor, Overlap, ReplyEnding, Role};
 use super::delivery::Key;
+use super::draft::{Asked, Draft};
 use super::effect::Effect;
 use super::event::{Cause, Control, EscalationReason, Event, Failure, Outcome, Priority, Score};
+use super::policy::Policy;
 use super::rejection::Rejection;
-use super::state::{Draft, State, Turn};
+use super::state::{State, Turn};
 use crate::Seq;
 
 impl State {
     pub(super) fn say(
         &self,
         draft: &mut Draft<'_>,
-        by: &Actor,
-        (text, overlap): (&str, Overlap),
-        key: Key,
+        asked: Asked<'_>,
+        text: &str,
+        overlap: Overlap,
     ) -> Result<(), Rejection> {
         check_text(text, draft.context.policy.max_message_bytes)?;
         self.check_room(draft)?;
-        let said = Event::MessageSaid { author: by.into(), text: text.to_owned() };
-        if by.role.is_staff() {
-            if self.control != (Control::Agent { id: by.id }) {
+        let said = Event::MessageSaid { author: asked.by.into(), text: text.to_owned() };
+        if asked.by.role.is_staff() {
+            if self.control != (Control::Agent { id: asked.by.id }) {
                 return Err(Rejection::ControlChanged { current: self.control_version });
             }
-            draft.push(said, Some(key));
+            draft.push(said, Some(asked.key));
             return Ok(());
         }
-        let open = self.turn.as_ref();
-        if let (Some(turn), Overlap::Interrupt) = (open, overlap) {
+        let running = self.turn.as_ref();
+        if let (Some(turn), Overlap::Interrupt) = (running, overlap) {
             self.end_turn(draft, turn, Outcome::Superseded, None);
         }
-        let seq = draft.push(said, Some(key));
-        let answered_next = open.is_none() || overlap == Overlap::Interrupt;
-        if self.control == Control::Assistant && answered_next {
+        let seq = draft.push(said, Some(asked.key));
+        let answered_now = running.is_none() || overlap == Overlap::Interrupt;
+        if self.control == Control::Assistant && answered_now {
             open_turn(draft, seq, None, None);
         }
         Ok(())
     }
 
-    pub(super) fn stop(
-        &self,
-        draft: &mut Draft<'_>,
-        by: &Actor,
-        wanted: Option<Seq>,
-        key: Key,
-    ) -> Result<(), Rejection> {
-        only_customer(by)?;
+    pub(super) fn stop(&self, draft: &mut Draft<'_>, asked: Asked<'_>, wanted: Option<Seq>) -> Result<(), Rejection> {
+        only_customer(asked.by)?;
         let turn = self
             .turn
             .as_ref()
             .filter(|turn| wanted.is_none_or(|wanted| wanted == turn.turn))
             .ok_or(Rejection::NothingToDo("no such reply is in progress"))?;
-        self.end_turn(draft, turn, Outcome::Stopped, Some(key));
+        self.end_turn(draft, turn, Outcome::Stopped, Some(asked.key));
         self.open_next(draft, turn);
         Ok(())
     }
@@ -64,11 +60,10 @@ impl State {
     pub(super) fn regenerate(
         &self,
         draft: &mut Draft<'_>,
-        by: &Actor,
+        asked: Asked<'_>,
         reply: Option<Seq>,
-        key: Key,
     ) -> Result<(), Rejection> {
-        only_customer(by)?;
+        only_customer(asked.by)?;
         self.check_room(draft)?;
         if let Control::Agent { .. } = self.control {
             return Err(Rejection::NothingToDo("a person is in control"));
@@ -84,20 +79,20 @@ impl State {
                 .ok_or(Rejection::NothingToDo("only the newest reply can be regenerated"))?,
         };
         if self.control == Control::Queue {
-            self.change_control(draft, Control::Assistant, Cause::AssistantChosen, Some(by), None);
+            self.change_control(draft, (Control::Assistant, Cause::AssistantChosen), Some(asked.by), None);
         }
-        open_turn(draft, self.last_said, Some(replaces), Some(key));
+        open_turn(draft, self.last_said, Some(replaces), Some(asked.key));
         Ok(())
     }
 
     pub(super) fn rate(
         &self,
         draft: &mut Draft<'_>,
-        by: &Actor,
-        (reply, score, comment): (Option<Seq>, Score, &Option<String>),
-        key: Key,
+        asked: Asked<'_>,
+        reply: Option<Seq>,
+        (score, comment): (Score, Option<&str>),
     ) -> Result<(), Rejection> {
-        only_customer(by)?;
+        only_customer(asked.by)?;
         self.check_room(draft)?;
         if let Some(comment) = comment {
             check_text(comment, draft.context.policy.max_comment_bytes)?;
@@ -105,7 +100,7 @@ impl State {
         if reply.is_some_and(|reply| reply == 0 || reply > self.seq) {
             return Err(Rejection::NothingToDo("there is no such entry"));
         }
-        draft.push(Event::Rated { reply, score, comment: comment.clone() }, Some(key));
+        draft.push(Event::Rated { reply, score, comment: comment.map(str::to_owned) }, Some(asked.key));
         Ok(())
     }
 
@@ -115,13 +110,14 @@ impl State {
         };
         match ending {
             ReplyEnding::Complete { text } => {
-                push_end(draft, open, Outcome::Final, None, text.clone());
+                push_end(draft, open, (Outcome::Final, None, text.clone()), None);
                 self.open_next(draft, open);
             }
             ReplyEnding::Failed { failure, text } => self.fail_turn(draft, open, *failure, text.clone()),
             ReplyEnding::Escalated { text, summary, priority } => {
-                push_end(draft, open, Outcome::Escalated, None, text.clone());
-                self.queue_for_person(draft, EscalationReason::AssistantAsked, (summary.clone(), *priority), None);
+                push_end(draft, open, (Outcome::Escalated, None, text.clone()), None);
+                let summary = summary.as_deref().and_then(|summary| model_summary(summary, draft.context.policy));
+                self.queue_for_person(draft, EscalationReason::AssistantAsked, (summary, *priority), None);
             }
         }
     }
@@ -137,31 +133,31 @@ impl State {
         draft.effect(Effect::StartCompletion { turn: open.turn, attempt });
     }
 
+    /// Withdraws the open turn from the model. Without one, nothing is owed, and nothing has to be withdrawn.
     pub(super) fn quarantine(&self, draft: &mut Draft<'_>) {
-        if let Some(open) = &self.turn {
-            draft.effect(Effect::CancelCompletion { turn: open.turn });
-            let text = shown_text(draft, open);
-            self.fail_turn(draft, open, Failure::Quarantined, text);
-        } else if self.control == Control::Assistant && self.unanswered {
-            self.queue_for_person(draft, EscalationReason::Quarantined, (None, Priority::Normal), None);
-        }
+        let Some(open) = &self.turn else { return };
+        self.give_up_turn(draft, open, Failure::Quarantined);
+    }
+
+    /// Fails a turn whose model may still be running: calls it off and keeps what the customer has been shown.
+    pub(super) fn give_up_turn(&self, draft: &mut Draft<'_>, open: &Turn, failure: Failure) {
+        draft.effect(Effect::CancelCompletion { turn: open.turn });
+        let text = shown_text(draft, open);
+        self.fail_turn(draft, open, failure, text);
     }
 
     /// Ends a turn as failed and asks for a person.
-    pub(super) fn fail_turn(&self, draft: &mut Draft<'_>, open: &Turn, failure: Failure, text: String) {
-        push_end(draft, open, Outcome::Failed, Some(failure), text);
+    fn fail_turn(&self, draft: &mut Draft<'_>, open: &Turn, failure: Failure, text: String) {
+        push_end(draft, open, (Outcome::Failed, Some(failure), text), None);
         self.queue_for_person(draft, (&failure).into(), (None, Priority::Normal), None);
     }
 
     /// Ends a turn with what the customer has been shown of it, and calls off the model.
     pub(super) fn end_turn(&self, draft: &mut Draft<'_>, open: &Turn, outcome: Outcome, key: Option<Key>) -> Seq {
-        let text = shown_text(draft, open);
         draft.effect(Effect::CancelCompletion { turn: open.turn });
-        let event =
-            Event::TurnEnded { turn: open.turn, attempt: open.attempt, outcome, failure: None, text: text.clone() };
-        let seq = draft.push(event, key);
+        let text = shown_text(draft, open);
         draft.cut(text.len());
-        seq
+        push_end(draft, open, (outcome, None, text), key)
     }
 
     fn open_next(&self, draft: &mut Draft<'_>, ended: &Turn) {
@@ -170,7 +166,7 @@ impl State {
         }
     }
 
-    fn check_room(&self, draft: &Draft<'_>) -> Result<(), Rejection> {
+    pub(super) fn check_room(&self, draft: &Draft<'_>) -> Result<(), Rejection> {
         if self.seq >= draft.context.policy.max_entries { Err(Rejection::Full) } else { Ok(()) }
     }
 }
@@ -180,17 +176,29 @@ pub(super) fn open_turn(draft: &mut Draft<'_>, answers: Seq, replaces: Option<Se
     draft.effect(Effect::StartCompletion { turn, attempt: 1 });
 }
 
-fn push_end(draft: &mut Draft<'_>, open: &Turn, outcome: Outcome, failure: Option<Failure>, text: String) {
-    draft.push(Event::TurnEnded { turn: open.turn, attempt: open.attempt, outcome, failure, text }, None);
+fn push_end(
+    draft: &mut Draft<'_>,
+    open: &Turn,
+    (outcome, failure, text): (Outcome, Option<Failure>, String),
+    key: Option<Key>,
+) -> Seq {
+    draft.push(Event::TurnEnded { turn: open.turn, attempt: open.attempt, outcome, failure, text }, key)
 }
 
 /// What the customer has been shown of this attempt.
-pub(super) fn shown_text(draft: &Draft<'_>, open: &Turn) -> String {
+fn shown_text(draft: &Draft<'_>, open: &Turn) -> String {
     draft
         .context
         .reply
         .filter(|reply| (reply.turn, reply.attempt) == (open.turn, open.attempt))
         .map_or_else(String::new, |reply| reply.text.clone())
+}
+
+/// The model's summary, cut to the longest that a person may write; a summary is no reason to refuse a handoff.
+fn model_summary(summary: &str, policy: &Policy) -> Option<String> {
+    let cut = &summary[..summary.floor_char_boundary(policy.max_comment_bytes)];
+    let clean = cut.replace('\0', "");
+    (!clean.trim().is_empty()).then_some(clean)
 }
 
 pub(super) fn only_customer(by: &Actor) -> Result<(), Rejection> {

@@ -1,0 +1,232 @@
+//! What waits to be written to one socket.
+//!
+//! | frame | when the reader is slow |
+//! |---|---|
+//! | committed, acks, refusals | kept; when the queue is full the socket is closed as a slow consumer, never a frame dropped |
+//! | deltas | merged with the one that waits; gone when the committed text of the turn is queued |
+//! | typing, queue, position in the queue, ping | the newest replaces the one that waits |
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use onya_core::{ConversationId, Seq};
+use onya_protocol::{CloseCode, Delta, ServerFrame};
+use tokio::sync::Notify;
+
+/// Bounds of a send queue; the first that is reached closes the socket.
+#[derive(Clone, Copy, Debug)]
+pub struct SendQueueLimits {
+    /// Frames that may wait.
+    pub frames: usize,
+    /// Bytes of text that may wait.
+    pub bytes: usize,
+}
+
+/// The frames that wait for one socket, and why it should be closed, if it should.
+#[derive(Debug)]
+pub struct SendQueue {
+    waiting: Mutex<Waiting>,
+    ready: Notify,
+    limits: SendQueueLimits,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<ServerFrame>,
+    bytes: usize,
+    closing: Option<CloseCode>,
+}
+
+impl SendQueue {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(limits: SendQueueLimits) -> Self {
+        Self { waiting: Mutex::default(), ready: Notify::new(), limits }
+    }
+
+    /// Adds a frame that must arrive.
+    pub fn push(&self, frame: ServerFrame) {
+        self.change(|waiting| waiting.append(frame));
+    }
+
+    /// Adds a frame of which only the newest counts; `same` finds the older one.
+    pub(crate) fn push_newest(&self, frame: ServerFrame, same: impl Fn(&ServerFrame) -> bool) {
+        self.change(|waiting| match waiting.frames.iter_mut().find(|waits| same(waits)) {
+            Some(older) => *older = frame,
+            None => waiting.append(frame),
+        });
+    }
+
+    /// Adds text of a reply in progress to what waits of it.
+    pub(crate) fn push_delta(&self, delta: &Delta) {
+        self.change(|waiting| {
+            let added = delta.text.len();
+            match waiting.frames.iter_mut().rev().find_map(|frame| continued_by(frame, delta)) {
+                Some(text) => {
+                    text.push_str(&delta.text);
+                    waiting.bytes += added;
+                }
+                None => waiting.append(ServerFrame::Delta(delta.clone())),
+            }
+        });
+    }
+
+    /// Takes back what waits of a reply: its committed text, or a new attempt, replaces it.
+    pub(crate) fn withdraw(&self, conversation: ConversationId, turn: Seq) {
+        let mut waiting = self.lock();
+        let withdrawn = |frame: &ServerFrame| matches!(frame, ServerFrame::Delta(delta) if delta.conversation == conversation && delta.turn == turn);
+        let freed: usize = waiting.frames.iter().filter(|frame| withdrawn(frame)).map(size).sum();
+        waiting.frames.retain(|frame| !withdrawn(frame));
+        waiting.bytes -= freed;
+    }
+
+    /// Asks for the socket to be closed. What waits is written first, unless the reader is too slow for it.
+    pub fn close(&self, code: CloseCode) {
+        self.lock().closing.get_or_insert(code);
+        self.ready.notify_one();
+    }
+
+    /// Waits until there is something to write and moves all of it into `frames`. Returns the code to close the
+    /// socket with after writing them, if it should be closed. Cancel safe.
+    pub async fn next(&self, frames: &mut Vec<ServerFrame>) -> Option<CloseCode> {
+        loop {
+            {
+                let mut waiting = self.lock();
+                if !waiting.frames.is_empty() || waiting.closing.is_some() {
+                    frames.extend(waiting.frames.drain(..));
+                    waiting.frames.shrink_to(8);
+                    waiting.bytes = 0;
+                    return waiting.closing;
+                }
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Waiting)) {
+        let mut waiting = self.lock();
+        if waiting.closing.is_some() {
+            return;
+        }
+        change(&mut waiting);
+        if waiting.frames.len() > self.limits.frames || waiting.bytes > self.limits.bytes {
+            waiting.closing = Some(CloseCode::SlowConsumer);
+            waiting.frames.clear();
+            waiting.bytes = 0;
+            metrics::counter!("onya_slow_consumers_total").increment(1);
+        }
+        drop(waiting);
+        self.ready.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn append(&mut self, frame: ServerFrame) {
+        self.bytes += size(&frame);
+        self.frames.push_back(frame);
+    }
+}
+
+/// The text that `delta` continues, if the frame is the one that waits before it.
+fn continued_by<'a>(frame: &'a mut ServerFrame, delta: &Delta) -> Option<&'a mut String> {
+    match frame {
+        ServerFrame::Delta(waits)
+            if waits.conversation == delta.conversation
+                && (waits.turn, waits.epoch, waits.attempt) == (delta.turn, delta.epoch, delta.attempt)
+                && waits.offset + waits.text.len() as u64 == delta.offset =>
+        {
+            Some(&mut waits.text)
+        }
+        _ => None,
+    }
+}
+
+/// The bytes a frame counts for: its text, and a flat share for the rest.
+fn size(frame: &ServerFrame) -> usize {
+    const FLAT_BYTES: usize = 128;
+    let entry_text = |entry: &onya_protocol::LogEntry| match &entry.body {
+        onya_protocol::EntryBody::MessageSaid { text, .. } | onya_protocol::EntryBody::TurnEnded { text, .. } => {
+            FLAT_BYTES + text.len()
+        }
+        _ => FLAT_BYTES,
+    };
+    match frame {
+        ServerFrame::Delta(delta) => delta.text.len(),
+        ServerFrame::Entry { entry, .. } => entry_text(entry),
+        ServerFrame::Synced(synced) => synced.entries.iter().map(|entry| entry_text(entry)).sum(),
+        _ => FLAT_BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const LIMITS: SendQueueLimits = SendQueueLimits { frames: 4, bytes: 1_000 };
+
+    fn delta(offset: u64, text: &str) -> Delta {
+        Delta { conversation: ConversationId(Uuid::nil()), turn: 3, epoch: 1, attempt: 1, offset, text: text.into() }
+    }
+
+    async fn drain(queue: &SendQueue) -> (Vec<ServerFrame>, Option<CloseCode>) {
+        let mut frames = Vec::new();
+        let code = queue.next(&mut frames).await;
+        (frames, code)
+    }
+
+    #[tokio::test]
+    async fn deltas_that_wait_are_merged_into_one() {
+        let queue = SendQueue::new(LIMITS);
+        queue.push_delta(&delta(0, "Hel"));
+        queue.push(ServerFrame::Pong {});
+        queue.push_delta(&delta(3, "lo"));
+        let (frames, code) = drain(&queue).await;
+        assert_eq!(frames, [ServerFrame::Delta(delta(0, "Hello")), ServerFrame::Pong {}]);
+        assert_eq!(code, None);
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_withdrawn_reply_is_written() {
+        let queue = SendQueue::new(LIMITS);
+        queue.push_delta(&delta(0, "Hel"));
+        queue.push(ServerFrame::Pong {});
+        queue.withdraw(ConversationId(Uuid::nil()), 3);
+        assert_eq!(drain(&queue).await.0, [ServerFrame::Pong {}]);
+        queue.push_delta(&delta(0, "x"));
+        queue.withdraw(ConversationId(Uuid::nil()), 4);
+        assert_eq!(drain(&queue).await.0.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_too_slow_is_closed_and_not_lied_to() {
+        let queue = SendQueue::new(LIMITS);
+        for _ in 0..6 {
+            queue.push(ServerFrame::Pong {});
+        }
+        assert_eq!(drain(&queue).await, (vec![], Some(CloseCode::SlowConsumer)));
+    }
+
+    #[tokio::test]
+    async fn a_close_lets_what_waits_through_first() {
+        let queue = SendQueue::new(LIMITS);
+        queue.push(ServerFrame::Pong {});
+        queue.close(CloseCode::Shutdown);
+        queue.push(ServerFrame::Pong {});
+        assert_eq!(drain(&queue).await, (vec![ServerFrame::Pong {}], Some(CloseCode::Shutdown)));
+    }
+
+    #[tokio::test]
+    async fn the_newest_of_a_kind_replaces_the_one_that_waits() {
+        let queue = SendQueue::new(LIMITS);
+        let ping = |frame: &ServerFrame| matches!(frame, ServerFrame::Queue { .. });
+        queue.push_newest(ServerFrame::Queue { entries: vec![], waiting: 1 }, ping);
+        queue.push_newest(ServerFrame::Queue { entries: vec![], waiting: 2 }, ping);
+        assert_eq!(drain(&queue).await.0, [ServerFrame::Queue { entries: vec![], waiting: 2 }]);
+    }
+}

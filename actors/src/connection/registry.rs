@@ -1,0 +1,63 @@
+//! All open sockets of this node, to say goodbye to them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use dashmap::DashMap;
+use onya_core::conversation::Role;
+use onya_protocol::{CloseCode, ServerFrame};
+
+use super::queue::SendQueue;
+use crate::ports::Random;
+
+/// All open sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    next: AtomicU64,
+    queues: DashMap<u64, Weak<SendQueue>>,
+}
+
+/// Keeps a socket registered.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    registry: Arc<Registry>,
+    number: u64,
+    role: Role,
+}
+
+impl Registry {
+    pub(crate) fn register(self: &Arc<Self>, queue: &Arc<SendQueue>, role: Role) -> Registration {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.queues.insert(number, Arc::downgrade(queue));
+        metrics::gauge!("onya_connections", "role" => role_name(role)).increment(1.0);
+        Registration { registry: Arc::clone(self), number, role }
+    }
+
+    /// Tells every socket to come back, each at another moment within the spread.
+    pub(crate) fn say_goaway(&self, spread_ms: u64, random: &dyn Random) {
+        for queue in self.queues.iter().filter_map(|entry| entry.value().upgrade()) {
+            queue.push(ServerFrame::Goaway { retry_after_ms: random.below(spread_ms) });
+        }
+    }
+
+    pub(crate) fn close_all(&self, code: CloseCode) {
+        for queue in self.queues.iter().filter_map(|entry| entry.value().upgrade()) {
+            queue.close(code);
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.registry.queues.remove(&self.number);
+        metrics::gauge!("onya_connections", "role" => role_name(self.role)).decrement(1.0);
+    }
+}
+
+const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Customer => "customer",
+        Role::Agent => "agent",
+        Role::Supervisor => "supervisor",
+    }
+}

@@ -1,0 +1,161 @@
+//! One reader of one conversation: turns what is published into the frames of its view, without a gap.
+//!
+//! A subscriber is registered first and synchronised after; what is published in between waits. From then on every
+//! entry must follow the one before it. Should one ever be missing, the socket is closed rather than shown a hole.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use onya_core::conversation::View;
+use onya_core::{ConversationId, ParticipantId, Seq};
+use onya_protocol::{CloseCode, Delta, LogEntry, Reset, ServerFrame, Synced, Typing};
+
+use super::queue::SendQueue;
+
+/// What may wait for a subscriber that is being synchronised.
+const MAX_WAITING: usize = 256;
+
+/// Something published to the readers of a conversation.
+#[derive(Clone, Debug)]
+pub(crate) enum Published {
+    /// An entry, committed.
+    Entry(PublishedEntry),
+    /// More of the reply in progress.
+    Delta(Delta),
+    /// The reply starts again.
+    Reset(Reset),
+    /// Somebody is writing.
+    Typing(Typing),
+    /// The customer's place in the queue.
+    QueuePosition(usize),
+}
+
+/// A committed entry, in both views.
+#[derive(Clone, Debug)]
+pub(crate) struct PublishedEntry {
+    pub(crate) seq: Seq,
+    pub(crate) customer: Option<Arc<LogEntry>>,
+    pub(crate) staff: Option<Arc<LogEntry>>,
+    /// The turn that this entry ends.
+    pub(crate) ends_turn: Option<Seq>,
+}
+
+/// One reader of one conversation.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) conversation: ConversationId,
+    pub(crate) reader: ParticipantId,
+    pub(crate) view: View,
+    queue: Arc<SendQueue>,
+    phase: Mutex<Phase>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Loading(Vec<Published>),
+    Live { position: Seq },
+}
+
+impl Subscriber {
+    pub(crate) fn new(
+        conversation: ConversationId,
+        reader: ParticipantId,
+        view: View,
+        queue: Arc<SendQueue>,
+    ) -> Arc<Self> {
+        Arc::new(Self { conversation, reader, view, queue, phase: Mutex::new(Phase::Loading(Vec::new())) })
+    }
+
+    /// Begins again: until [`Self::begin`], what is published waits.
+    pub(crate) fn restart(&self) {
+        *self.lock() = Phase::Loading(Vec::new());
+    }
+
+    /// Sends the standing and then what was published since it was taken.
+    pub(crate) fn begin(&self, synced: Synced) {
+        let mut phase = self.lock();
+        let waited = std::mem::replace(&mut *phase, Phase::Live { position: synced.position });
+        self.queue.push(ServerFrame::Synced(synced));
+        if let Phase::Loading(waited) = waited {
+            for published in waited {
+                self.send(&mut phase, published);
+            }
+        }
+    }
+
+    pub(crate) fn publish(&self, published: Published) {
+        let mut phase = self.lock();
+        self.send(&mut phase, published);
+    }
+
+    /// The newest position this reader was brought to; `None` while it is being synchronised.
+    pub(crate) fn position(&self) -> Option<Seq> {
+        match &*self.lock() {
+            Phase::Live { position } => Some(*position),
+            Phase::Loading(_) => None,
+        }
+    }
+
+    fn send(&self, phase: &mut Phase, published: Published) {
+        match phase {
+            Phase::Loading(waiting) if waiting.len() >= MAX_WAITING => self.queue.close(CloseCode::InsufficientState),
+            Phase::Loading(waiting) => waiting.push(published),
+            Phase::Live { position } => match published {
+                Published::Entry(entry) => self.send_entry(position, entry),
+                Published::Delta(delta) => self.queue.push_delta(&delta),
+                Published::Reset(reset) => {
+                    self.queue.withdraw(reset.conversation, reset.turn);
+                    self.queue.push(ServerFrame::Reset(reset));
+                }
+                Published::Typing(typing) => self.send_typing(typing),
+                Published::QueuePosition(place) => self.send_place(place),
+            },
+        }
+    }
+
+    fn send_entry(&self, position: &mut Seq, entry: PublishedEntry) {
+        if entry.seq <= *position {
+            return;
+        }
+        if entry.seq != *position + 1 {
+            self.queue.close(CloseCode::InsufficientState);
+            return;
+        }
+        *position = entry.seq;
+        if let Some(turn) = entry.ends_turn {
+            self.queue.withdraw(self.conversation, turn);
+        }
+        let shown = match self.view {
+            View::Customer => entry.customer,
+            View::Staff => entry.staff,
+        };
+        if let Some(entry) = shown {
+            self.queue.push(ServerFrame::Entry { conversation: self.conversation, entry });
+        }
+    }
+
+    fn send_typing(&self, typing: Typing) {
+        if typing.participant == self.reader {
+            return;
+        }
+        let same = |frame: &ServerFrame| {
+            matches!(frame, ServerFrame::Typing(waits)
+                if waits.conversation == typing.conversation && waits.participant == typing.participant)
+        };
+        self.queue.push_newest(ServerFrame::Typing(typing.clone()), same);
+    }
+
+    fn send_place(&self, position: usize) {
+        if self.view != View::Customer {
+            return;
+        }
+        let conversation = self.conversation;
+        self.queue.push_newest(
+            ServerFrame::QueuePosition { conversation, position },
+            |frame| matches!(frame, ServerFrame::QueuePosition { conversation: waits, .. } if *waits == conversation),
+        );
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

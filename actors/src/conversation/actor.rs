@@ -1,0 +1,363 @@
+//! The life of the process: load, handle messages, passivate, drain.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onya_core::conversation::{Signal, View};
+use onya_core::{ConversationId, Seq, Timestamp};
+use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal};
+use ractor::concurrency::JoinHandle;
+use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
+use tokio::sync::oneshot;
+
+use super::handle::{Admission, Submission};
+use super::live::{Live, Looked, cuts};
+use super::window::Window;
+use crate::connection::{Standing, Subscriber, synced};
+use crate::directory::Row;
+use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
+use crate::system::System;
+
+/// Crashes in the window of the durable counter after which a conversation is withdrawn from the model.
+const CRASHES_TO_QUARANTINE: u32 = 2;
+
+/// What a conversation's actor is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The claim came back.
+    Loaded(Result<Claim, StoreError>),
+    /// A command, admitted.
+    Submit(Box<Submission>),
+    /// A reader wants to be brought up to date.
+    Synchronise { subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: Synchronised },
+    /// The store answered about older commands.
+    Looked(Looked),
+    /// The outcome of the append in flight.
+    Appended(Result<AppendOutcome, StoreError>),
+    /// More text of the model.
+    ReplyText { turn: Seq, attempt: u32, text: String },
+    /// The model ended.
+    ReplyEnded { turn: Seq, attempt: u32, end: ModelEnd },
+    /// A timer.
+    Wake,
+    /// Finish what is under way, then leave.
+    Drain,
+    /// Leave without waiting for the reply in progress; its turn is run again by the next owner.
+    AbandonReply,
+    /// Panic. For tests of the restart policy.
+    #[cfg(feature = "testing")]
+    Crash,
+}
+
+/// The actor; its state is [`Conversation`].
+pub(crate) struct ConversationActor;
+
+/// What an actor starts with.
+pub(crate) struct Arguments {
+    pub(crate) system: Arc<System>,
+    pub(crate) row: Arc<Row>,
+    pub(crate) admission: Arc<Admission>,
+}
+
+/// The state of a conversation's actor.
+pub(crate) struct Conversation {
+    pub(super) system: Arc<System>,
+    pub(super) row: Arc<Row>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) myself: ActorRef<Message>,
+    /// `None` while the claim is awaited.
+    pub(super) live: Option<Live>,
+    /// Commands in the order of their arrival.
+    pub(super) inbox: VecDeque<Box<Submission>>,
+    pub(super) leaving: bool,
+    draining: bool,
+    synchronising: Vec<(Arc<Subscriber>, Option<Cursor>, Synchronised)>,
+    timer: Option<(Timestamp, Timer)>,
+    _counted: Counted,
+}
+
+/// Tells a reader that it is up to date, or why it is not shown anything.
+type Synchronised = oneshot::Sender<Result<(), Refusal>>;
+type Timer = JoinHandle<Result<(), MessagingErr<Message>>>;
+
+/// Counts live actors for as long as it lives.
+struct Counted(#[expect(dead_code, reason = "released when dropped")] tokio_util::task::task_tracker::TaskTrackerToken);
+
+impl Counted {
+    fn new(system: &System) -> Self {
+        metrics::gauge!("onya_conversations_active").increment(1.0);
+        Self(system.live_actors.token())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("onya_conversations_active").decrement(1.0);
+    }
+}
+
+impl Actor for ConversationActor {
+    type Msg = Message;
+    type State = Conversation;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        arguments: Arguments,
+    ) -> Result<Conversation, ActorProcessingErr> {
+        let Arguments { system, row, admission } = arguments;
+        let (log, id, limit) = (Arc::clone(&system.log), row.id, system.settings.window);
+        let loaded = myself.clone();
+        system.tasks.spawn(async move {
+            let _ = loaded.cast(Message::Loaded(log.claim(id, limit).await));
+        });
+        let counted = Counted::new(&system);
+        Ok(Conversation {
+            system,
+            row,
+            admission,
+            myself,
+            live: None,
+            inbox: VecDeque::new(),
+            leaving: false,
+            draining: false,
+            synchronising: Vec::new(),
+            timer: None,
+            _counted: counted,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        conversation: &mut Conversation,
+    ) -> Result<(), ActorProcessingErr> {
+        conversation.receive(message);
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Message>, conversation: &mut Conversation) -> Result<(), ActorProcessingErr> {
+        conversation.disarm();
+        Ok(())
+    }
+}
+
+impl Conversation {
+    pub(super) fn id(&self) -> ConversationId {
+        self.row.id
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Loaded(claim) => self.loaded(claim),
+            Message::Submit(submission) => self.submitted(submission),
+            Message::Synchronise { subscriber, cursor, done } => self.synchronise(subscriber, cursor, done),
+            Message::Looked(known) => self.looked(known),
+            Message::Appended(outcome) => self.appended(outcome),
+            Message::ReplyText { turn, attempt, text } => self.reply_text((turn, attempt), text),
+            Message::ReplyEnded { turn, attempt, end } => self.reply_ended((turn, attempt), end),
+            Message::Wake => self.timer = None,
+            Message::Drain => self.draining = true,
+            Message::AbandonReply => {
+                self.draining = true;
+                if let Some(live) = &mut self.live {
+                    live.reply = None;
+                }
+            }
+            #[cfg(feature = "testing")]
+            #[expect(clippy::panic, reason = "asked for by a test of the restart policy")]
+            Message::Crash => panic!("crashed on request"),
+        }
+        self.advance();
+        self.settle();
+    }
+
+    fn loaded(&mut self, claim: Result<Claim, StoreError>) {
+        match claim {
+            Ok(Claim::Owned(owned)) => self.begin(*owned),
+            Ok(Claim::NotFound) => {
+                self.refuse_waiting(&Refusal::new(ErrorCode::NotFound, "no such conversation"));
+                self.leave(false);
+            }
+            Ok(Claim::OwnedByOther(owner)) => {
+                tracing::info!(conversation = %self.id(), %owner, "another node owns the conversation");
+                self.leave(true);
+            }
+            Err(error) => {
+                tracing::warn!(conversation = %self.id(), %error, "the conversation could not be loaded");
+                self.leave(error.is_transient());
+            }
+        }
+    }
+
+    fn begin(&mut self, owned: Owned) {
+        let Owned { fence, state, tail, recent_crashes } = owned;
+        self.row.loaded();
+        // Entries whose outcome an earlier incarnation did not learn reach the readers now.
+        self.publish_entries(&tail, &state.language);
+        let quarantined = recent_crashes >= CRASHES_TO_QUARANTINE;
+        let first = if quarantined { Some(Signal::Quarantine) } else { state.recovery() };
+        self.live = Some(Live {
+            fence,
+            window: Window::new(tail, self.system.settings.window),
+            in_flight: None,
+            looking_up: None,
+            reply: None,
+            signals: first.into_iter().collect(),
+            cutting: self.inbox.iter().filter(|waits| cuts(&waits.request.action)).count(),
+            snapshot_seq: state.seq,
+            traceparent: None,
+            last_active: self.system.clock.now(),
+            retry_at: None,
+            quarantined,
+            state,
+        });
+        for (subscriber, cursor, done) in std::mem::take(&mut self.synchronising) {
+            self.synchronise(subscriber, cursor, done);
+        }
+    }
+
+    fn submitted(&mut self, submission: Box<Submission>) {
+        if self.leaving || self.is_draining() {
+            return submission.reply.busy("the conversation is moving");
+        }
+        if let Some(live) = &mut self.live {
+            live.cutting += usize::from(cuts(&submission.request.action));
+        }
+        self.inbox.push_back(submission);
+    }
+
+    fn synchronise(&mut self, subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: Synchronised) {
+        let Some(live) = &self.live else {
+            self.synchronising.push((subscriber, cursor, done));
+            return;
+        };
+        if subscriber.view == View::Customer && subscriber.reader != live.state.customer {
+            // The reader may have gone away meanwhile.
+            let _ = done.send(Err(Refusal::new(ErrorCode::NotFound, "no such conversation")));
+            return;
+        }
+        let standing = Standing {
+            conversation: self.row.id,
+            history_epoch: self.system.history_epoch,
+            position: live.state.seq,
+            control: live.state.control,
+            control_version: live.state.control_version,
+            language: &live.state.language,
+            entries: live.window.iter().collect(),
+            turn: self.live_turn(live),
+        };
+        let shown = (&self.system.settings.notices, self.system.settings.snapshot_entries);
+        subscriber.begin(synced(standing, cursor, subscriber.view, shown));
+        let _ = done.send(Ok(()));
+    }
+
+    fn live_turn(&self, live: &Live) -> Option<LiveTurn> {
+        let turn = live.state.turn?;
+        let epoch = live.fence.epoch;
+        let in_progress = live.reply.as_ref().filter(|reply| reply.is(turn.turn, turn.attempt));
+        Some(in_progress.map_or_else(
+            || LiveTurn { turn: turn.turn, epoch, attempt: turn.attempt, text: String::new() },
+            |reply| reply.live_turn(epoch),
+        ))
+    }
+
+    fn reply_text(&mut self, (turn, attempt): (Seq, u32), text: String) {
+        let Some(live) = &mut self.live else { return };
+        let open = live.gate_is_open();
+        let Some(reply) = live.reply.as_mut().filter(|reply| reply.is(turn, attempt)) else { return };
+        if !open {
+            return reply.hold(&text);
+        }
+        if reply.handed_out.text.is_empty() {
+            metrics::histogram!("onya_time_to_first_token_seconds").record(reply.asked_at.elapsed().as_secs_f64());
+        }
+        let delta = reply.hand_out(self.row.id, live.fence.epoch, text);
+        self.row.publish_delta(delta);
+    }
+
+    fn reply_ended(&mut self, (turn, attempt): (Seq, u32), end: ModelEnd) {
+        let reply = self.live.as_mut().and_then(|live| live.reply.as_mut());
+        if let Some(reply) = reply.filter(|reply| reply.is(turn, attempt)) {
+            reply.ended(end);
+        }
+    }
+
+    /// Opens the gate again if nothing cuts any more, and hands out what was held.
+    pub(super) fn reopen_gate(&mut self) {
+        let Some(live) = self.live.as_mut().filter(|live| live.gate_is_open()) else { return };
+        let Some(reply) = &mut live.reply else { return };
+        let held = reply.take_held();
+        if !held.is_empty() {
+            let delta = reply.hand_out(self.row.id, live.fence.epoch, held);
+            self.row.publish_delta(delta);
+        }
+    }
+
+    /// Whether nothing new begins here: told so, or started while the system was already draining.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining || self.system.is_draining()
+    }
+
+    /// After every message: leave if there is nothing to do, else keep exactly one timer.
+    fn settle(&mut self) {
+        if self.leaving {
+            return;
+        }
+        let Some(live) = &self.live else {
+            if self.is_draining() {
+                self.leave(false);
+            }
+            return;
+        };
+        let waits_for_store = live.in_flight.is_some() || live.looking_up.is_some();
+        if self.is_draining() && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
+            self.system.release_later(self.row.id, live.fence);
+            return self.leave(false);
+        }
+        let now = self.system.clock.now();
+        let passivate_at = live.last_active.plus_ms(self.system.settings.passivate_after_ms);
+        let idle = !live.is_busy() && self.inbox.is_empty();
+        if idle && now >= passivate_at && self.admission.close_if_idle() {
+            return self.leave(false);
+        }
+        let deadline = live.state.next_deadline(&self.system.settings.policy).filter(|_| !waits_for_store);
+        let wake = [deadline, live.retry_at, idle.then_some(passivate_at)].into_iter().flatten().min();
+        if let Some(at) = wake {
+            self.arm(at.max(now.plus_ms(1)), now);
+        }
+    }
+
+    fn arm(&mut self, at: Timestamp, now: Timestamp) {
+        if self.timer.as_ref().is_some_and(|(armed, _)| *armed <= at) {
+            return;
+        }
+        self.disarm();
+        let handle = self.myself.send_after(Duration::from_millis(at.since_ms(now)), || Message::Wake);
+        self.timer = Some((at, handle));
+    }
+
+    fn disarm(&mut self) {
+        if let Some((_, timer)) = self.timer.take() {
+            timer.abort();
+        }
+    }
+
+    /// Stops the actor. With `return_wanted` the directory starts another one soon, for the readers and the open turn.
+    pub(super) fn leave(&mut self, return_wanted: bool) {
+        self.leaving = true;
+        self.admission.close();
+        self.refuse_waiting(&super::handle::busy("the conversation is being loaded again"));
+        self.row.left(return_wanted && !self.is_draining());
+        self.myself.stop(None);
+    }
+
+    fn refuse_waiting(&mut self, refusal: &Refusal) {
+        for waiting in self.inbox.drain(..) {
+            waiting.reply.refuse(refusal.clone());
+        }
+    }
+}

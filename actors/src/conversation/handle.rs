@@ -1,0 +1,227 @@
+//! How others reach a conversation: a handle that admits before the mailbox, and a reply that is always given.
+//!
+//! A mailbox has no bound, so the bound stands before it: so many commands and so many bytes at a time. A command
+//! that is admitted is answered once, whatever happens to the actor: a reply that is dropped answers `unknown`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use onya_core::ConversationId;
+use onya_core::conversation::{Ack, Action, Request};
+use onya_protocol::{ErrorCode, Refusal, ServerFrame};
+use ractor::ActorRef;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::actor::Message;
+use crate::connection::SendQueue;
+
+/// How long a sender should wait after `busy`, in ms.
+pub(crate) const BUSY_RETRY_MS: u64 = 500;
+
+/// Reaches one incarnation of a conversation's actor.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    pub(crate) actor: ActorRef<Message>,
+    pub(crate) admission: Arc<Admission>,
+}
+
+/// A command that did not get in, given back.
+#[derive(Debug)]
+pub(crate) struct NotAdmitted {
+    pub(crate) request: Request,
+    pub(crate) reply: Reply,
+    pub(crate) why: Refused,
+}
+
+/// Why a command did not get in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// As much waits as may wait.
+    Full,
+    /// This incarnation is leaving: ask the directory for another.
+    Closed,
+}
+
+impl Handle {
+    /// Hands a command over, or gives its reply back.
+    pub(crate) fn submit(
+        &self,
+        request: Request,
+        traceparent: Option<String>,
+        reply: Reply,
+    ) -> Result<(), Box<NotAdmitted>> {
+        let permit = match self.admission.admit(text_bytes(&request.action)) {
+            Ok(permit) => permit,
+            Err(why) => return Err(Box::new(NotAdmitted { request, reply, why })),
+        };
+        let submission = Submission { request, traceparent, reply, received_at: Instant::now(), permit };
+        // A failed send drops the submission, and with it the reply answers.
+        let _ = self.actor.cast(Message::Submit(Box::new(submission)));
+        Ok(())
+    }
+}
+
+/// A command on its way to a decision.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) request: Request,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) reply: Reply,
+    pub(crate) received_at: Instant,
+    #[expect(dead_code, reason = "gives its share of the admission back when dropped")]
+    permit: Permit,
+}
+
+fn text_bytes(action: &Action) -> usize {
+    match action {
+        Action::Say { text, .. } => text.len(),
+        Action::Rate { comment: Some(text), .. } | Action::Escalate { summary: Some(text) } => text.len(),
+        _ => 0,
+    }
+}
+
+/// The way back to a sender.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    target: Option<Target>,
+    conversation: ConversationId,
+    request: onya_core::ClientMsgId,
+}
+
+#[derive(Debug)]
+enum Target {
+    Socket(Arc<SendQueue>),
+    Call(oneshot::Sender<Result<Ack, Refusal>>),
+}
+
+impl Reply {
+    pub(crate) fn to_socket(conversation: ConversationId, request: &Request, queue: &Arc<SendQueue>) -> Self {
+        let target = Some(Target::Socket(Arc::clone(queue)));
+        Self { target, conversation, request: request.client_msg_id.clone() }
+    }
+
+    pub(crate) fn to_caller(
+        conversation: ConversationId,
+        request: &Request,
+    ) -> (Self, oneshot::Receiver<Result<Ack, Refusal>>) {
+        let (sender, receiver) = oneshot::channel();
+        let target = Some(Target::Call(sender));
+        (Self { target, conversation, request: request.client_msg_id.clone() }, receiver)
+    }
+
+    pub(crate) fn ack(mut self, ack: Ack) {
+        self.give(Ok(ack));
+    }
+
+    pub(crate) fn refuse(mut self, refusal: impl Into<Refusal>) {
+        self.give(Err(refusal.into()));
+    }
+
+    /// Nothing was stored; the same command may succeed later.
+    pub(crate) fn busy(self, why: &str) {
+        self.refuse(busy(why));
+    }
+
+    fn give(&mut self, outcome: Result<Ack, Refusal>) {
+        let Some(target) = self.target.take() else { return };
+        let outcome = outcome.map_err(|refusal| {
+            metrics::counter!("onya_rejections_total", "code" => refusal.code.as_str()).increment(1);
+            Refusal { conversation: Some(self.conversation), client_msg_id: Some(self.request.clone()), ..refusal }
+        });
+        match target {
+            Target::Socket(queue) => queue.push(match outcome {
+                Ok(ack) => ServerFrame::Ack(onya_protocol::Ack {
+                    conversation: self.conversation,
+                    client_msg_id: self.request.clone(),
+                    seq: ack.seq,
+                    cut_at: ack.cut_at,
+                    repeated: ack.repeated,
+                }),
+                Err(refusal) => ServerFrame::Refused(refusal),
+            }),
+            // A caller that has gone away needs no answer.
+            Target::Call(sender) => drop(sender.send(outcome)),
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.give(Err(Refusal::new(ErrorCode::Unknown, "the outcome is not known: send it again with the same id")));
+    }
+}
+
+/// The refusal for "not now".
+pub(crate) fn busy(why: &str) -> Refusal {
+    Refusal { retry_after_ms: Some(BUSY_RETRY_MS), ..Refusal::new(ErrorCode::Busy, why) }
+}
+
+/// How much waits for one actor, and whether it still takes more.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    held: Mutex<Held>,
+    max_commands: usize,
+    max_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    commands: usize,
+    bytes: usize,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Permit {
+    admission: Arc<Admission>,
+    bytes: usize,
+}
+
+impl Admission {
+    pub(crate) fn new(max_commands: usize, max_bytes: usize) -> Arc<Self> {
+        Arc::new(Self { held: Mutex::default(), max_commands, max_bytes })
+    }
+
+    fn admit(self: &Arc<Self>, bytes: usize) -> Result<Permit, Refused> {
+        let mut held = self.lock();
+        if held.closed {
+            return Err(Refused::Closed);
+        }
+        if held.commands >= self.max_commands || (held.bytes + bytes > self.max_bytes && held.commands > 0) {
+            return Err(Refused::Full);
+        }
+        held.commands += 1;
+        held.bytes += bytes;
+        Ok(Permit { admission: Arc::clone(self), bytes })
+    }
+
+    /// Takes no more commands; whether none was under way.
+    pub(crate) fn close_if_idle(&self) -> bool {
+        let mut held = self.lock();
+        if held.commands == 0 {
+            held.closed = true;
+        }
+        held.closed
+    }
+
+    /// Takes no more commands.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.lock().closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut held = self.admission.lock();
+        held.commands -= 1;
+        held.bytes -= self.bytes;
+    }
+}

@@ -1,0 +1,99 @@
+//! A loaded conversation: its state, what it waits for, and what waits for it.
+
+use std::collections::VecDeque;
+
+use onya_core::conversation::{Action, Command, Decision, KnownKey, Overlap, Signal, State};
+use onya_core::{Seq, Timestamp};
+
+use super::handle::Submission;
+use super::reply::LiveReply;
+use super::window::Window;
+use crate::ports::Fence;
+
+/// What an actor holds once its claim succeeded.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) fence: Fence,
+    pub(crate) state: State,
+    pub(crate) window: Window,
+    /// The append whose outcome is awaited. Nothing is decided meanwhile.
+    pub(crate) in_flight: Option<InFlight>,
+    /// The command that waits for an answer of the store on older commands.
+    pub(crate) looking_up: Option<Box<Submission>>,
+    pub(crate) reply: Option<LiveReply>,
+    /// Commands of the server itself that wait.
+    pub(crate) signals: VecDeque<Signal>,
+    /// Commands on their way that would cut the reply. The gate is closed while there are any.
+    pub(crate) cutting: usize,
+    pub(crate) snapshot_seq: Seq,
+    /// Trace context of the newest command, for the model call it leads to.
+    pub(crate) traceparent: Option<String>,
+    pub(crate) last_active: Timestamp,
+    /// When to try a signal again that the store did not take.
+    pub(crate) retry_at: Option<Timestamp>,
+    /// The conversation crashes its actor: no model any more.
+    pub(crate) quarantined: bool,
+}
+
+/// An append whose outcome is awaited.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) next: State,
+    pub(crate) decision: Decision,
+    pub(crate) origin: Origin,
+}
+
+/// What a decision answers.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    Request(Box<Submission>),
+    Signal(Signal),
+}
+
+impl Origin {
+    pub(crate) fn command(&self) -> Command {
+        match self {
+            Self::Request(submission) => Command::Request(submission.request.clone()),
+            Self::Signal(signal) => Command::Signal(signal.clone()),
+        }
+    }
+}
+
+impl Live {
+    /// Whether something is under way that a passivation would interrupt.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight.is_some()
+            || self.looking_up.is_some()
+            || self.reply.is_some()
+            || !self.signals.is_empty()
+            || self.state.turn.is_some()
+    }
+
+    /// Whether text of the reply may be handed out.
+    pub(crate) const fn gate_is_open(&self) -> bool {
+        self.cutting == 0
+    }
+
+    /// The end of the reply in progress as a signal, if the model has ended and no cut comes before it.
+    pub(crate) fn finished_reply(&self) -> Option<Signal> {
+        let reply = self.reply.as_ref().filter(|_| self.gate_is_open())?;
+        let (turn, attempt) = (reply.handed_out.turn, reply.handed_out.attempt);
+        Some(Signal::FinishReply { turn, attempt, ending: reply.ending()? })
+    }
+}
+
+/// Whether a command ends a reply in progress if it is accepted.
+pub(crate) const fn cuts(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Stop { .. }
+            | Action::TakeOver { .. }
+            | Action::Escalate { .. }
+            | Action::Close { .. }
+            | Action::Regenerate { .. }
+            | Action::Say { overlap: Overlap::Interrupt, .. }
+    )
+}
+
+/// What the store answered about older commands.
+pub(crate) type Looked = Result<Vec<KnownKey>, crate::ports::StoreError>;

@@ -1,0 +1,353 @@
+//! One step of the loop: decide, send the append, and commit what came back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onya_core::conversation::{
+    Ack, Cause, Context, Control, Decision, Effect, Entry, Event, KnownKey, Rejection, ReplyEnding, Signal,
+    build_prompt,
+};
+use onya_core::desk::Waiting;
+use onya_protocol::{ErrorCode, Refusal, Reset, convert};
+
+use super::actor::{Conversation, Message};
+use super::handle::Submission;
+use super::live::{InFlight, Live, Looked, Origin, cuts};
+use super::reply::LiveReply;
+use crate::completion::Completion;
+use crate::connection::{Published, PublishedEntry};
+use crate::ports::{Append, AppendOutcome, Question, StoreError};
+
+/// How long to wait before a signal is tried again that the store did not take, in ms.
+const RETRY_MS: u64 = 500;
+
+impl Conversation {
+    /// Decides on what waits, one after the other, until an append is in flight or nothing waits.
+    pub(super) fn advance(&mut self) {
+        while !self.leaving {
+            let now = self.system.clock.now();
+            let Some(live) = self.live.as_mut() else { return };
+            if live.in_flight.is_some() || live.looking_up.is_some() {
+                return;
+            }
+            if live.retry_at.is_some_and(|at| now < at) {
+                // The store did not take a signal just now. Requests may try their luck, and are answered `busy`.
+                let Some(submission) = self.inbox.pop_front() else { return };
+                self.decide(Origin::Request(submission), None);
+                continue;
+            }
+            live.retry_at = None;
+            let signal = live.signals.pop_front().or_else(|| live.finished_reply()).or_else(|| {
+                let due = live.state.next_deadline(&self.system.settings.policy)?;
+                (due <= now).then_some(Signal::DeadlineReached)
+            });
+            match signal {
+                Some(signal) => self.decide(Origin::Signal(signal), None),
+                None => match self.inbox.pop_front() {
+                    Some(submission) => self.decide(Origin::Request(submission), None),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// `known` is what the store knows of older commands, if it has been asked.
+    fn decide(&mut self, origin: Origin, known: Option<&[KnownKey]>) {
+        let Some(live) = &mut self.live else { return };
+        let context = Context {
+            now: self.system.clock.now(),
+            policy: &self.system.settings.policy,
+            reply: live.reply.as_ref().map(|reply| &reply.handed_out),
+            known: known.unwrap_or_default(),
+        };
+        let command = origin.command();
+        match (live.state.decide(&context, &command), origin) {
+            (Ok(decision), origin) if decision.entries.is_empty() => self.nothing_to_append(origin, decision.ack),
+            (Ok(decision), origin) => self.append(decision, origin),
+            (Err(rejection), Origin::Request(submission)) => self.rejected(submission, rejection, known.is_none()),
+            (Err(_), Origin::Signal(_)) => {}
+        }
+    }
+
+    fn nothing_to_append(&mut self, origin: Origin, ack: Option<Ack>) {
+        match (origin, ack) {
+            (Origin::Request(submission), Some(ack)) => self.answer(submission, Ok(ack)),
+            (Origin::Request(submission), None) => {
+                self.answer(submission, Err(Refusal::new(ErrorCode::NothingToDo, "nothing changed")));
+            }
+            (Origin::Signal(Signal::FinishReply { .. }), _) => {
+                // The turn it belongs to is over.
+                if let Some(live) = &mut self.live {
+                    live.reply = None;
+                }
+            }
+            (Origin::Signal(_), _) => {}
+        }
+    }
+
+    /// A rejection by a state that forgot older commands is final only once the store has been asked for them.
+    fn rejected(&mut self, submission: Box<Submission>, rejection: Rejection, ask_store: bool) {
+        let Some(live) = &mut self.live else { return };
+        let ids = live.state.unknown_keys(&submission.request);
+        if !ask_store || ids.is_empty() {
+            return self.answer(submission, Err(rejection.into()));
+        }
+        let (log, id, participant) = (Arc::clone(&self.system.log), self.row.id, submission.request.by.id);
+        let myself = self.myself.clone();
+        live.looking_up = Some(submission);
+        self.system.tasks.spawn(async move {
+            let _ = myself.cast(Message::Looked(log.known_keys(id, participant, &ids).await));
+        });
+    }
+
+    pub(super) fn looked(&mut self, looked: Looked) {
+        let Some(submission) = self.live.as_mut().and_then(|live| live.looking_up.take()) else { return };
+        match looked {
+            Ok(known) => self.decide(Origin::Request(submission), Some(&known)),
+            Err(_) => self.answer(submission, Err(super::handle::busy("the store does not answer"))),
+        }
+    }
+
+    fn append(&mut self, decision: Decision, origin: Origin) {
+        let Some(live) = &mut self.live else { return };
+        if let Origin::Request(submission) = &origin {
+            live.traceparent.clone_from(&submission.traceparent);
+        }
+        let mut next = live.state.clone();
+        decision.entries.iter().for_each(|entry| next.apply(entry));
+        let settings = &self.system.settings;
+        let snapshot = (next.seq >= live.snapshot_seq + settings.snapshot_every).then(|| Box::new(next.snapshot()));
+        let append = Append {
+            conversation: self.row.id,
+            fence: live.fence,
+            expected_seq: live.state.seq,
+            entries: decision.entries.clone().into(),
+            head: next.head(&settings.policy),
+            snapshot,
+        };
+        let myself = self.myself.clone();
+        live.in_flight = Some(InFlight { next, decision, origin });
+        self.system.persistence.append(append, move |outcome| {
+            let _ = myself.cast(Message::Appended(outcome));
+        });
+    }
+
+    pub(super) fn appended(&mut self, outcome: Result<AppendOutcome, StoreError>) {
+        let Some(in_flight) = self.live.as_mut().and_then(|live| live.in_flight.take()) else { return };
+        match outcome {
+            Ok(AppendOutcome::Accepted) => self.commit(in_flight),
+            Ok(AppendOutcome::Repeated(known)) => self.repeated(in_flight.origin, &known),
+            Ok(AppendOutcome::Poisoned) => self.poisoned(in_flight.origin),
+            Ok(AppendOutcome::Locked) | Err(StoreError::Unavailable(_)) => self.not_now(in_flight.origin),
+            Ok(AppendOutcome::Fenced) => {
+                tracing::info!(conversation = %self.id(), "fenced: another owner has the conversation");
+                self.refuse_origin(in_flight.origin, super::handle::busy("the conversation has moved"));
+                self.leave(true);
+            }
+            Err(error @ (StoreError::Unknown(_) | StoreError::Corrupt(_))) => {
+                tracing::warn!(conversation = %self.id(), %error, "the outcome of an append is not known");
+                self.refuse_origin(in_flight.origin, Refusal::new(ErrorCode::Unknown, "the outcome is not known"));
+                self.leave(true);
+            }
+        }
+    }
+
+    fn commit(&mut self, in_flight: InFlight) {
+        let InFlight { next, decision, origin } = in_flight;
+        let now = self.system.clock.now();
+        let Some(live) = &mut self.live else { return };
+        let queue_changed = live.state.queued != next.queued;
+        if next.seq >= live.snapshot_seq + self.system.settings.snapshot_every {
+            live.snapshot_seq = next.seq;
+        }
+        live.state = next;
+        live.window.extend(decision.entries.iter());
+        live.last_active = now;
+        if live
+            .reply
+            .as_ref()
+            .is_some_and(|reply| live.state.turn.is_none_or(|turn| turn.turn != reply.handed_out.turn))
+        {
+            live.reply = None;
+        }
+        let language = live.state.language.clone();
+        decision.entries.iter().for_each(count);
+        self.publish_entries(&decision.entries, &language);
+        if let (Origin::Request(submission), Some(ack)) = (origin, decision.ack) {
+            self.answer(submission, Ok(ack));
+        }
+        if queue_changed {
+            self.tell_desk();
+        }
+        for effect in &decision.effects {
+            self.run(*effect);
+        }
+    }
+
+    /// The store knew the command that memory had forgotten.
+    fn repeated(&mut self, origin: Origin, known: &KnownKey) {
+        let Origin::Request(submission) = origin else { return };
+        let Some(live) = &self.live else { return };
+        let same = live.state.commitment(&submission.request.action) == known.key.commitment;
+        let outcome = if same {
+            Ok(Ack { seq: known.seq, cut_at: None, repeated: true })
+        } else {
+            Err(Rejection::IdConflict { seq: known.seq }.into())
+        };
+        self.answer(submission, outcome);
+    }
+
+    /// The store cannot hold it, ever: a request is refused, a reply ends as failed without its text.
+    fn poisoned(&mut self, origin: Origin) {
+        tracing::error!(conversation = %self.id(), "an append cannot be stored; it lies among the dead letters");
+        match origin {
+            Origin::Request(submission) => {
+                self.answer(submission, Err(Refusal::new(ErrorCode::BadRequest, "this cannot be stored")));
+            }
+            Origin::Signal(Signal::FinishReply { turn, attempt, ending }) => {
+                let failed = |failure| ReplyEnding::Failed { failure, text: String::new() };
+                let ending = failed(match ending {
+                    ReplyEnding::Failed { failure, .. } => failure,
+                    _ => onya_core::conversation::Failure::ReplyCut,
+                });
+                if let Some(live) = &mut self.live {
+                    live.reply = None;
+                    live.signals.push_front(Signal::FinishReply { turn, attempt, ending });
+                }
+            }
+            Origin::Signal(_) => self.leave(false),
+        }
+    }
+
+    /// Nothing was stored: a sender may try again, a signal is tried again.
+    fn not_now(&mut self, origin: Origin) {
+        let retry_at = self.system.clock.now().plus_ms(RETRY_MS);
+        match origin {
+            Origin::Request(submission) => {
+                self.answer(submission, Err(super::handle::busy("the store takes nothing just now")));
+            }
+            Origin::Signal(signal) => {
+                if let Some(live) = &mut self.live {
+                    live.retry_at = Some(retry_at);
+                    // The end of a reply is read from the reply again, so that a cut may come before it.
+                    if !matches!(signal, Signal::FinishReply { .. }) || live.reply.is_none() {
+                        live.signals.push_front(signal);
+                    }
+                }
+            }
+        }
+    }
+
+    fn refuse_origin(&mut self, origin: Origin, refusal: Refusal) {
+        if let Origin::Request(submission) = origin {
+            self.answer(submission, Err(refusal));
+        }
+    }
+
+    /// Answers a command; if it would have cut the reply and did not, the gate opens again.
+    fn answer(&mut self, submission: Box<Submission>, outcome: Result<Ack, Refusal>) {
+        let cutting = cuts(&submission.request.action);
+        let Submission { reply, received_at, .. } = *submission;
+        match outcome {
+            Ok(ack) => {
+                metrics::histogram!("onya_ack_seconds").record(received_at.elapsed().as_secs_f64());
+                reply.ack(ack);
+            }
+            Err(refusal) => reply.refuse(refusal),
+        }
+        if cutting {
+            if let Some(live) = &mut self.live {
+                live.cutting = live.cutting.saturating_sub(1);
+            }
+            self.reopen_gate();
+        }
+    }
+
+    fn run(&mut self, effect: Effect) {
+        let Some(live) = &mut self.live else { return };
+        match effect {
+            Effect::CancelCompletion { turn } => {
+                if live.reply.as_ref().is_some_and(|reply| reply.handed_out.turn == turn) {
+                    live.reply = None;
+                }
+            }
+            Effect::StartCompletion { .. } if live.quarantined => live.signals.push_back(Signal::Quarantine),
+            Effect::StartCompletion { turn, attempt } => {
+                // While draining, the turn stays open for the next owner.
+                if !self.is_draining() {
+                    self.start_completion(turn, attempt);
+                }
+            }
+        }
+    }
+
+    fn start_completion(&mut self, turn: u64, attempt: u32) {
+        let Some(live) = &mut self.live else { return };
+        if attempt > 1 {
+            let reset = Reset { conversation: self.row.id, turn, epoch: live.fence.epoch, attempt };
+            self.row.publish(&Published::Reset(reset));
+        }
+        let settings = &self.system.settings;
+        let question = Question {
+            conversation: self.row.id,
+            turn: (turn, attempt),
+            prompt: build_prompt(live.window.iter(), settings.prompt_bytes),
+            traceparent: live.traceparent.clone(),
+        };
+        let completion = Completion {
+            conversation: self.myself.clone(),
+            turn,
+            attempt,
+            window: Duration::from_millis(settings.delta_window_ms),
+            max_bytes: settings.max_reply_bytes,
+            reported: false,
+        };
+        let model = Arc::clone(&self.system.model);
+        let task = self.system.tasks.spawn(async move { completion.run(&*model, question).await });
+        live.reply = Some(LiveReply::new(turn, attempt, task.abort_handle()));
+    }
+
+    fn tell_desk(&self) {
+        let Some(Live { state, .. }) = &self.live else { return };
+        match &state.queued {
+            Some(queued) => self.system.desk.waits(Waiting {
+                conversation: state.id,
+                control_version: state.control_version,
+                queued: queued.clone(),
+            }),
+            None => self.system.desk.waits_no_more(state.id),
+        }
+    }
+
+    /// Shows entries to the readers, in order, each in its own view.
+    pub(super) fn publish_entries(&self, entries: &[Entry], language: &str) {
+        let notices = &self.system.settings.notices;
+        for entry in entries {
+            if !self.row.has_readers() {
+                continue;
+            }
+            let show = |view| convert::log_entry(entry, view, language, notices);
+            self.row.publish(&Published::Entry(PublishedEntry {
+                seq: entry.seq,
+                customer: show(onya_core::conversation::View::Customer),
+                staff: show(onya_core::conversation::View::Staff),
+                ends_turn: match entry.event {
+                    Event::TurnEnded { turn, .. } => Some(turn),
+                    _ => None,
+                },
+            }));
+        }
+    }
+}
+
+fn count(entry: &Entry) {
+    match &entry.event {
+        Event::TurnEnded { outcome, .. } => {
+            metrics::counter!("onya_turns_total", "outcome" => outcome.as_str()).increment(1);
+        }
+        Event::ControlChanged { control: Control::Queue, cause: Cause::Escalated { reason, .. }, .. } => {
+            metrics::counter!("onya_escalations_total", "reason" => convert::reason_name(*reason)).increment(1);
+        }
+        _ => {}
+    }
+}

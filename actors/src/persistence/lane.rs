@@ -1,0 +1,132 @@
+//! One lane: collects while a batch is in flight, then sends the next.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::OutcomeReply;
+use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
+
+/// Times an append is sent again because its row was locked, before the sender hears of it.
+const MAX_LOCKED_RETRIES: u32 = 5;
+/// Pause before that, in ms.
+const LOCKED_PAUSE_MS: u64 = 20;
+
+pub(crate) struct Lane;
+
+pub(crate) struct LaneArguments {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) batch_entries: usize,
+    pub(crate) waiting_bytes: Arc<AtomicUsize>,
+}
+
+pub(crate) struct LaneState {
+    arguments: LaneArguments,
+    waiting: VecDeque<Item>,
+    in_flight: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Item {
+    append: Append,
+    bytes: usize,
+    reply: OutcomeReply,
+    locked: u32,
+}
+
+#[derive(Debug)]
+pub(crate) enum LaneMessage {
+    Append { append: Append, bytes: usize, reply: OutcomeReply },
+    Done { batch: Vec<Item>, outcome: Result<Vec<AppendOutcome>, StoreError> },
+    Again(Box<Item>),
+}
+
+impl Actor for Lane {
+    type Msg = LaneMessage;
+    type State = LaneState;
+    type Arguments = LaneArguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<LaneMessage>,
+        arguments: LaneArguments,
+    ) -> Result<LaneState, ActorProcessingErr> {
+        Ok(LaneState { arguments, waiting: VecDeque::new(), in_flight: false })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<LaneMessage>,
+        message: LaneMessage,
+        lane: &mut LaneState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            LaneMessage::Append { append, bytes, reply } => {
+                lane.waiting.push_back(Item { append, bytes, reply, locked: 0 });
+            }
+            LaneMessage::Again(item) => lane.waiting.push_back(*item),
+            LaneMessage::Done { batch, outcome } => {
+                lane.in_flight = false;
+                lane.answer(&myself, batch, outcome);
+            }
+        }
+        lane.flush(&myself);
+        Ok(())
+    }
+}
+
+impl LaneState {
+    fn flush(&mut self, myself: &ActorRef<LaneMessage>) {
+        metrics::gauge!("onya_queue_depth", "queue" => "append").set(self.waiting.len() as f64);
+        if self.in_flight || self.waiting.is_empty() {
+            return;
+        }
+        let mut batch = Vec::new();
+        let mut entries = 0;
+        while let Some(item) = self.waiting.front() {
+            entries += item.append.entries.len();
+            if !batch.is_empty() && entries > self.arguments.batch_entries {
+                break;
+            }
+            batch.extend(self.waiting.pop_front());
+        }
+        self.in_flight = true;
+        let (log, myself) = (Arc::clone(&self.arguments.log), myself.clone());
+        self.arguments.tasks.spawn(async move {
+            let appends: Vec<_> = batch.iter().map(|item| item.append.clone()).collect();
+            let started = Instant::now();
+            let outcome = log.append(&appends).await;
+            metrics::histogram!("onya_append_batch_seconds").record(started.elapsed().as_secs_f64());
+            metrics::histogram!("onya_append_batch_conversations").record(appends.len() as f64);
+            let _ = myself.cast(LaneMessage::Done { batch, outcome });
+        });
+    }
+
+    fn answer(
+        &self,
+        myself: &ActorRef<LaneMessage>,
+        batch: Vec<Item>,
+        outcome: Result<Vec<AppendOutcome>, StoreError>,
+    ) {
+        let mut outcomes = match outcome {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(error) => vec![Err(error); batch.len()],
+        };
+        outcomes.resize(batch.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
+        for (mut item, outcome) in batch.into_iter().zip(outcomes) {
+            if outcome == Ok(AppendOutcome::Locked) && item.locked < MAX_LOCKED_RETRIES {
+                item.locked += 1;
+                myself.send_after(Duration::from_millis(LOCKED_PAUSE_MS), || LaneMessage::Again(Box::new(item)));
+                continue;
+            }
+            self.arguments.waiting_bytes.fetch_sub(item.bytes, Ordering::Relaxed);
+            item.reply.give(outcome);
+        }
+    }
+}

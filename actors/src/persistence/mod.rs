@@ -1,0 +1,104 @@
+//! Appends of many conversations, in batches: one batch in flight per lane, a conversation always on one lane.
+//!
+//! An idle lane commits at once; what arrives meanwhile is the next batch. There is no fixed wait.
+
+mod lane;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use onya_core::conversation::{Entry, Event};
+use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use tokio_util::task::TaskTracker;
+
+use self::lane::{Lane, LaneArguments, LaneMessage};
+use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
+
+/// Hands appends to the lanes.
+#[derive(Debug)]
+pub(crate) struct Persistence {
+    lanes: Vec<ActorRef<LaneMessage>>,
+    waiting_bytes: Arc<AtomicUsize>,
+    max_bytes: usize,
+}
+
+/// The bounds of the persistence actors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) lanes: usize,
+    pub(crate) batch_entries: usize,
+    pub(crate) queue_bytes: usize,
+}
+
+/// Calls back with the outcome of an append, exactly once: `Unknown` if it is dropped.
+pub(crate) struct OutcomeReply(Option<Box<OnOutcome>>);
+
+type OnOutcome = dyn FnOnce(Result<AppendOutcome, StoreError>) + Send;
+
+impl OutcomeReply {
+    fn give(mut self, outcome: Result<AppendOutcome, StoreError>) {
+        if let Some(reply) = self.0.take() {
+            reply(outcome);
+        }
+    }
+}
+
+impl Drop for OutcomeReply {
+    fn drop(&mut self) {
+        if let Some(reply) = self.0.take() {
+            reply(Err(StoreError::Unknown("the persistence lane ended".to_owned())));
+        }
+    }
+}
+
+impl std::fmt::Debug for OutcomeReply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OutcomeReply")
+    }
+}
+
+impl Persistence {
+    pub(crate) async fn start(
+        (log, tasks): (&Arc<dyn EventLog>, &TaskTracker),
+        bounds: Bounds,
+        supervisor: ActorCell,
+    ) -> Result<Self, SpawnErr> {
+        let waiting_bytes = Arc::new(AtomicUsize::new(0));
+        let mut lanes = Vec::new();
+        for _ in 0..bounds.lanes.max(1) {
+            let arguments = LaneArguments {
+                log: Arc::clone(log),
+                tasks: tasks.clone(),
+                batch_entries: bounds.batch_entries,
+                waiting_bytes: Arc::clone(&waiting_bytes),
+            };
+            lanes.push(Lane::spawn_linked(None, Lane, arguments, supervisor.clone()).await?.0);
+        }
+        Ok(Self { lanes, waiting_bytes, max_bytes: bounds.queue_bytes })
+    }
+
+    /// Sends an append; its outcome is given to `reply`, from another task.
+    pub(crate) fn append(
+        &self,
+        append: Append,
+        reply: impl FnOnce(Result<AppendOutcome, StoreError>) + Send + 'static,
+    ) {
+        let reply = OutcomeReply(Some(Box::new(reply)));
+        let bytes = append.entries.iter().map(entry_bytes).sum();
+        if self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.max_bytes {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return reply.give(Err(StoreError::Unavailable("too much waits to be stored".to_owned())));
+        }
+        let lane = usize::try_from(append.conversation.0.as_u128() % self.lanes.len() as u128).unwrap_or(0);
+        // A lane that has ended drops the reply, which then answers.
+        let _ = self.lanes[lane].cast(LaneMessage::Append { append, bytes, reply });
+    }
+}
+
+fn entry_bytes(entry: &Entry) -> usize {
+    const FLAT_BYTES: usize = 256;
+    match &entry.event {
+        Event::MessageSaid { text, .. } | Event::TurnEnded { text, .. } => FLAT_BYTES + text.len(),
+        _ => FLAT_BYTES,
+    }
+}

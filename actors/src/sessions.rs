@@ -1,0 +1,210 @@
+//! The way in: everything that an edge may ask of the running system.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onya_core::conversation::{Ack, Actor as Person, Request, State};
+use onya_core::desk::Waiting;
+use onya_core::{AssignmentId, ConversationId, ParticipantId};
+use onya_protocol::{CloseCode, Cursor, ErrorCode, Refusal};
+use ractor::{Actor, ActorCell};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::{CustomerConnection, Registry, StaffConnection};
+use crate::conversation::{Message, Refused, Reply, busy};
+use crate::desk::Desk;
+use crate::directory::DirectoryActor;
+use crate::persistence::{Bounds, Persistence};
+use crate::ports::{Clock, EventLog, Model, NewConversation, Opening, Random, StoreError};
+use crate::settings::Settings;
+use crate::supervisor::Supervisor;
+use crate::sweeper::Sweeper;
+use crate::system::{Parts, System};
+
+/// How long clients are told to wait before they come back after a shutdown, at most, in ms.
+const GOAWAY_SPREAD_MS: u64 = 2_000;
+/// Releases sent to the store at once.
+const RELEASES_AT_ONCE: usize = 500;
+
+/// What the actors need from the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// The store.
+    pub log: Arc<dyn EventLog>,
+    /// The model.
+    pub model: Arc<dyn Model>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+/// Why the system did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An actor did not start.
+    #[error("an actor did not start: {0}")]
+    Spawn(#[from] ractor::SpawnErr),
+}
+
+/// The running system. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions {
+    pub(crate) system: Arc<System>,
+    failed: watch::Receiver<bool>,
+    root: ActorCell,
+}
+
+impl Sessions {
+    /// Starts the tree and begins to look for due timers and open turns. The member must be registered before.
+    pub async fn start(ports: Ports, settings: Settings) -> Result<Self, StartError> {
+        let (failing, failed) = watch::channel(false);
+        let (supervisor, _) = Supervisor::spawn(None, Supervisor, failing).await?;
+        let root = supervisor.get_cell();
+        let bounds = Bounds {
+            lanes: settings.lanes,
+            batch_entries: settings.batch_entries,
+            queue_bytes: settings.append_queue_bytes,
+        };
+        let history_epoch = ports.log.history_epoch().await?;
+        let tasks = TaskTracker::new();
+        let persistence = Persistence::start((&ports.log, &tasks), bounds, root.clone()).await?;
+        let desk = Desk::start(ports.log.waiting().await?, root.clone()).await?;
+        let registry = Arc::new(Registry::default());
+        let system = System::new(Parts { ports, settings, history_epoch, persistence, desk, registry, tasks });
+        system.desk.serve(&system);
+        DirectoryActor::spawn_linked(None, DirectoryActor, Arc::clone(&system), root.clone()).await?;
+        Sweeper::spawn_linked(None, Sweeper, Arc::clone(&system), root.clone()).await?;
+        Ok(Self { system, failed, root })
+    }
+
+    /// Creates the customer's conversation, or finds the one that is open.
+    pub async fn open(&self, customer: ParticipantId, language: &str) -> Result<Opening, Refusal> {
+        if self.system.is_draining() {
+            return Err(busy("this server is shutting down"));
+        }
+        let (random, now) = (&self.system.random, self.system.clock.now());
+        let id = ConversationId(random.uuid());
+        let opening = State::opening(customer, language.to_owned(), random.salt(), now);
+        let state = State::open(id, &opening)
+            .ok_or_else(|| Refusal::new(ErrorCode::Internal, "the conversation cannot be opened"))?;
+        let new = NewConversation { id, opening, head: state.head(&self.system.settings.policy) };
+        self.system.log.open(new).await.map_err(|error| match error {
+            StoreError::Unavailable(why) => busy(&why),
+            StoreError::Unknown(why) => Refusal::new(ErrorCode::Unknown, why),
+            StoreError::Corrupt(why) => Refusal::new(ErrorCode::Internal, why),
+        })
+    }
+
+    /// Sends a command and waits for its outcome.
+    pub async fn request(
+        &self,
+        conversation: ConversationId,
+        request: Request,
+        traceparent: Option<String>,
+    ) -> Result<Ack, Refusal> {
+        let (reply, outcome) = Reply::to_caller(conversation, &request);
+        self.submit(conversation, request, traceparent, reply);
+        outcome.await.unwrap_or_else(|_| Err(Refusal::new(ErrorCode::Unknown, "the outcome is not known")))
+    }
+
+    /// Sends a command; its outcome goes to `reply`.
+    pub(crate) fn submit(
+        &self,
+        conversation: ConversationId,
+        mut request: Request,
+        traceparent: Option<String>,
+        mut reply: Reply,
+    ) {
+        // An actor that leaves between the look-up and the hand-over is replaced by the next look-up.
+        for _ in 0..3 {
+            let handle = match self.system.directory.activate(&self.system, conversation) {
+                Ok(handle) => handle,
+                Err(refusal) => return reply.refuse(refusal),
+            };
+            match handle.submit(request, traceparent.clone(), reply) {
+                Ok(()) => return,
+                Err(returned) if returned.why == Refused::Full => {
+                    return returned.reply.busy("too many commands wait for this conversation");
+                }
+                Err(returned) => (request, reply) = (returned.request, returned.reply),
+            }
+        }
+        reply.busy("the conversation is being loaded again");
+    }
+
+    /// Connects a customer's socket to one conversation and brings it up to date.
+    pub async fn connect_customer(
+        &self,
+        who: Person,
+        conversation: ConversationId,
+        cursor: Option<Cursor>,
+    ) -> Result<CustomerConnection, Refusal> {
+        CustomerConnection::connect(self.clone(), who, conversation, cursor).await
+    }
+
+    /// Connects a socket of staff; it is shown the queue.
+    #[must_use]
+    pub fn connect_staff(&self, who: Person) -> StaffConnection {
+        StaffConnection::connect(self.clone(), who)
+    }
+
+    /// Everybody who waits for a person, first to be served first.
+    pub async fn waiting(&self) -> Vec<Waiting> {
+        self.system.desk.show().await
+    }
+
+    /// A fresh name for a stretch of time in which an agent has a conversation.
+    #[must_use]
+    pub fn new_assignment(&self) -> AssignmentId {
+        AssignmentId(self.system.random.uuid())
+    }
+
+    /// How many conversations are live or have readers here.
+    #[must_use]
+    pub fn tracked_conversations(&self) -> usize {
+        self.system.directory.len()
+    }
+
+    /// Makes the conversation's actor panic.
+    #[cfg(feature = "testing")]
+    pub fn crash(&self, conversation: ConversationId) {
+        if let Ok(handle) = self.system.directory.activate(&self.system, conversation) {
+            let _ = handle.actor.cast(Message::Crash);
+        }
+    }
+
+    /// Resolves when a part that everything needs has crashed and the process should end.
+    pub async fn failed(&mut self) {
+        // The sender lives as long as the root; its end is a failure as well.
+        let _ = self.failed.wait_for(|failed| *failed).await;
+    }
+
+    /// Shuts down in order: no new work, replies in progress finish within their limit, batches are flushed,
+    /// ownership is given up, sockets are closed. Sockets are told when the shutdown begins.
+    pub async fn drain(&self) {
+        let system = &self.system;
+        system.start_draining();
+        system.registry.say_goaway(GOAWAY_SPREAD_MS, &*system.random);
+        system.live_actors.close();
+        system.directory.tell_all(|| Message::Drain);
+        let limit = Duration::from_millis(system.settings.drain_reply_limit_ms);
+        if tokio::time::timeout(limit, system.live_actors.wait()).await.is_err() {
+            tracing::warn!("replies in progress are abandoned; they run again at the next start");
+            system.directory.tell_all(|| Message::AbandonReply);
+            system.live_actors.wait().await;
+        }
+        for held in system.take_releases().chunks(RELEASES_AT_ONCE) {
+            if let Err(error) = system.log.release(held).await {
+                tracing::warn!(%error, "ownership could not be given up; the next owner will claim it");
+            }
+        }
+        system.registry.close_all(CloseCode::Shutdown);
+        self.root.stop(None);
+        system.tasks.close();
+    }
+}

@@ -1,0 +1,83 @@
+//! Wakes what has no actor and needs one: due timers, and open turns that no living owner works on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use crate::ports::StoreError;
+use crate::system::System;
+
+/// Conversations woken in one sweep.
+const PER_SWEEP: usize = 100;
+
+pub(crate) struct Sweeper;
+
+#[derive(Debug)]
+pub(crate) enum SweeperMessage {
+    Sweep,
+    Swept(Result<Vec<onya_core::ConversationId>, StoreError>),
+}
+
+pub(crate) struct SweeperState {
+    system: Arc<System>,
+    /// Whether the last sweep failed; said once, not every second.
+    failing: bool,
+}
+
+impl Actor for Sweeper {
+    type Msg = SweeperMessage;
+    type State = SweeperState;
+    type Arguments = Arc<System>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SweeperMessage>,
+        system: Arc<System>,
+    ) -> Result<SweeperState, ActorProcessingErr> {
+        myself.cast(SweeperMessage::Sweep)?;
+        Ok(SweeperState { system, failing: false })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SweeperMessage>,
+        message: SweeperMessage,
+        sweeper: &mut SweeperState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SweeperMessage::Sweep => {
+                let system = Arc::clone(&sweeper.system);
+                sweeper.system.tasks.spawn(async move {
+                    let due = system.log.due(system.clock.now(), PER_SWEEP).await;
+                    let _ = myself.cast(SweeperMessage::Swept(due));
+                });
+            }
+            SweeperMessage::Swept(due) => {
+                sweeper.wake(due);
+                let interval = Duration::from_millis(sweeper.system.settings.sweep_interval_ms);
+                myself.send_after(interval, || SweeperMessage::Sweep);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SweeperState {
+    fn wake(&mut self, due: Result<Vec<onya_core::ConversationId>, StoreError>) {
+        match due {
+            Ok(due) => {
+                self.failing = false;
+                for conversation in due {
+                    // Refused only while draining, when nothing should wake.
+                    let _ = self.system.directory.activate(&self.system, conversation);
+                }
+            }
+            Err(error) if !self.failing => {
+                self.failing = true;
+                tracing::warn!(%error, "due timers could not be looked for");
+            }
+            Err(_) => {}
+        }
+    }
+}

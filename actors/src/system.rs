@@ -1,0 +1,84 @@
+//! What all running parts share: the ports, the settings, and each other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use onya_core::ConversationId;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::connection::Registry;
+use crate::desk::Desk;
+use crate::directory::Directory;
+use crate::persistence::Persistence;
+use crate::ports::{Clock, EventLog, Fence, Model, Random};
+use crate::settings::Settings;
+
+pub(crate) struct System {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) settings: Settings,
+    pub(crate) history_epoch: Uuid,
+    pub(crate) persistence: Persistence,
+    pub(crate) desk: Desk,
+    pub(crate) directory: Directory,
+    pub(crate) registry: Arc<Registry>,
+    /// Every task that is not an actor. Waited for at shutdown.
+    pub(crate) tasks: TaskTracker,
+    /// One token for each live conversation.
+    pub(crate) live_actors: TaskTracker,
+    draining: AtomicBool,
+    to_release: Mutex<Vec<(ConversationId, Fence)>>,
+}
+
+/// What a [`System`] is made of.
+pub(crate) struct Parts {
+    pub(crate) ports: crate::Ports,
+    pub(crate) settings: Settings,
+    pub(crate) history_epoch: Uuid,
+    pub(crate) persistence: Persistence,
+    pub(crate) desk: Desk,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl System {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { ports, settings, history_epoch, persistence, desk, registry, tasks } = parts;
+        Arc::new(Self {
+            log: ports.log,
+            model: ports.model,
+            clock: ports.clock,
+            random: ports.random,
+            settings,
+            history_epoch,
+            persistence,
+            desk,
+            directory: Directory::default(),
+            registry,
+            tasks,
+            live_actors: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+            to_release: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that this ownership is to be given up when the batches are flushed.
+    pub(crate) fn release_later(&self, conversation: ConversationId, fence: Fence) {
+        self.to_release.lock().unwrap_or_else(PoisonError::into_inner).push((conversation, fence));
+    }
+
+    pub(crate) fn take_releases(&self) -> Vec<(ConversationId, Fence)> {
+        std::mem::take(&mut self.to_release.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,323 @@
+//! A store in memory, with the outcomes of a real one and faults on request.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use onya_core::conversation::{Control, Entry, Event, Head, KnownKey, State};
+use onya_core::desk::Waiting;
+use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::ports::{
+    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Opening, Owned, Page, PageFrom, StoreError,
+    Summary, Tail, TailLimit,
+};
+
+/// Something that goes wrong with the next call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The append is not done, and the caller knows.
+    Unavailable,
+    /// The append is done, and the caller does not learn of it.
+    UnknownDone,
+    /// The append is not done, and the caller does not know.
+    UnknownLost,
+    /// Every conversation of the append is locked.
+    Locked,
+    /// The first conversation of the append cannot be stored.
+    Poisoned,
+}
+
+/// A store in memory.
+#[derive(Debug)]
+pub struct MemoryLog {
+    inner: Mutex<Inner>,
+    open: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    member: Option<Uuid>,
+    history_epoch: Uuid,
+    conversations: BTreeMap<ConversationId, Stored>,
+    faults: VecDeque<Fault>,
+    claims_fail: usize,
+    nonce: u128,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    entries: Vec<Entry>,
+    head: Head,
+    owner: Option<Uuid>,
+    fence: Fence,
+    crashes: Vec<Timestamp>,
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        let inner = Inner { history_epoch: Uuid::from_u128(7), ..Inner::default() };
+        Self { inner: Mutex::new(inner), open: watch::Sender::new(true) }
+    }
+}
+
+impl MemoryLog {
+    /// The next appends meet these faults, one each.
+    pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.lock().faults.extend(faults);
+    }
+
+    /// The next claims find the store unavailable.
+    pub fn fail_claims(&self, number: usize) {
+        self.lock().claims_fail = number;
+    }
+
+    /// Appends wait until [`Self::resume`].
+    pub fn hold(&self) {
+        self.open.send_replace(false);
+    }
+
+    /// Appends go on.
+    pub fn resume(&self) {
+        self.open.send_replace(true);
+    }
+
+    /// The whole log of a conversation.
+    #[must_use]
+    pub fn entries(&self, conversation: ConversationId) -> Vec<Entry> {
+        self.lock().conversations.get(&conversation).map(|stored| stored.entries.clone()).unwrap_or_default()
+    }
+
+    /// Another owner takes the conversation: what was claimed before is fenced.
+    pub fn rob(&self, conversation: ConversationId) {
+        let mut inner = self.lock();
+        let fence = inner.next_fence(conversation);
+        if let Some(stored) = inner.conversations.get_mut(&conversation) {
+            stored.fence = fence;
+            stored.owner = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn next_fence(&mut self, conversation: ConversationId) -> Fence {
+        self.nonce += 1;
+        let epoch = self.conversations.get(&conversation).map_or(0, |stored| stored.fence.epoch);
+        Fence { epoch: epoch + 1, nonce: Uuid::from_u128(self.nonce) }
+    }
+
+    fn append(&mut self, append: &Append) -> AppendOutcome {
+        let Some(stored) = self.conversations.get_mut(&append.conversation) else { return AppendOutcome::Fenced };
+        let known = append.entries.iter().filter_map(|entry| entry.key.as_ref()).find_map(|key| {
+            let same = |stored: &Entry| {
+                stored.key.as_ref().is_some_and(|stored| {
+                    (stored.participant, &stored.client_msg_id) == (key.participant, &key.client_msg_id)
+                })
+            };
+            let entry = stored.entries.iter().find(|entry| same(entry))?;
+            Some(KnownKey { key: entry.key.clone()?, seq: entry.seq })
+        });
+        if stored.fence != append.fence || stored.head.last_seq != append.expected_seq {
+            return AppendOutcome::Fenced;
+        }
+        if let Some(known) = known {
+            return AppendOutcome::Repeated(known);
+        }
+        stored.entries.extend(append.entries.iter().cloned());
+        stored.head = append.head.clone();
+        AppendOutcome::Accepted
+    }
+}
+
+impl Stored {
+    fn state(&self, id: ConversationId) -> Result<State, StoreError> {
+        let corrupt = || StoreError::Corrupt("no opening".to_owned());
+        let (first, rest) = self.entries.split_first().ok_or_else(corrupt)?;
+        let mut state = State::open(id, first).ok_or_else(corrupt)?;
+        rest.iter().for_each(|entry| state.apply(entry));
+        Ok(state)
+    }
+
+    fn tail(&self, limit: TailLimit) -> Vec<Entry> {
+        self.entries[self.entries.len().saturating_sub(limit.entries)..].to_vec()
+    }
+
+    fn summary(&self, id: ConversationId) -> Summary {
+        let language = match &self.entries[0].event {
+            Event::Opened { language, .. } => language.clone(),
+            _ => String::new(),
+        };
+        Summary {
+            id,
+            customer: self.head.customer,
+            language,
+            opened_at: self.entries[0].at,
+            last_seq: self.head.last_seq,
+            control: self.head.control,
+            control_version: self.head.control_version,
+            epoch: self.fence.epoch,
+            turn: self.head.turn.map(|turn| (turn.turn, turn.attempt)),
+        }
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    async fn register(&self, member: &Member) -> Result<(), StoreError> {
+        self.lock().member = Some(member.incarnation);
+        Ok(())
+    }
+
+    async fn history_epoch(&self) -> Result<Uuid, StoreError> {
+        Ok(self.lock().history_epoch)
+    }
+
+    async fn open(&self, new: NewConversation) -> Result<Opening, StoreError> {
+        let mut inner = self.lock();
+        let open = inner
+            .conversations
+            .iter()
+            .find(|(_, stored)| stored.head.customer == new.head.customer && stored.head.control != Control::Closed);
+        if let Some((id, _)) = open {
+            return Ok(Opening::Existing(*id));
+        }
+        let fence = Fence { epoch: 0, nonce: Uuid::nil() };
+        let stored = Stored { entries: vec![new.opening], head: new.head, owner: None, fence, crashes: Vec::new() };
+        inner.conversations.insert(new.id, stored);
+        Ok(Opening::Created(new.id))
+    }
+
+    async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
+        let mut inner = self.lock();
+        if inner.claims_fail > 0 {
+            inner.claims_fail -= 1;
+            return Err(StoreError::Unavailable("asked to fail".to_owned()));
+        }
+        let (fence, member) = (inner.next_fence(conversation), inner.member);
+        let Some(stored) = inner.conversations.get_mut(&conversation) else { return Ok(Claim::NotFound) };
+        stored.fence = fence;
+        stored.owner = member;
+        let recent_crashes = u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX);
+        let owned = Owned { fence, state: stored.state(conversation)?, tail: stored.tail(tail), recent_crashes };
+        Ok(Claim::Owned(Box::new(owned)))
+    }
+
+    async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        for (id, fence) in held {
+            if let Some(stored) = inner.conversations.get_mut(id).filter(|stored| stored.fence == *fence) {
+                stored.owner = None;
+            }
+        }
+        Ok(())
+    }
+
+    async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        let mut open = self.open.subscribe();
+        // The sender lives as long as this log.
+        let _ = open.wait_for(|open| *open).await;
+        let mut inner = self.lock();
+        let fault = inner.faults.pop_front();
+        match fault {
+            Some(Fault::Unavailable) => return Err(StoreError::Unavailable("asked to fail".to_owned())),
+            Some(Fault::UnknownLost) => return Err(StoreError::Unknown("asked to fail".to_owned())),
+            Some(Fault::Locked) => return Ok(vec![AppendOutcome::Locked; batch.len()]),
+            _ => {}
+        }
+        let poisoned = usize::from(fault == Some(Fault::Poisoned));
+        let outcomes = batch
+            .iter()
+            .enumerate()
+            .map(|(at, append)| if at < poisoned { AppendOutcome::Poisoned } else { inner.append(append) })
+            .collect();
+        if fault == Some(Fault::UnknownDone) {
+            return Err(StoreError::Unknown("asked to fail".to_owned()));
+        }
+        Ok(outcomes)
+    }
+
+    async fn known_keys(
+        &self,
+        conversation: ConversationId,
+        participant: ParticipantId,
+        ids: &[ClientMsgId],
+    ) -> Result<Vec<KnownKey>, StoreError> {
+        let known = self.entries(conversation).into_iter().filter_map(|entry| {
+            let key = entry.key?;
+            let wanted = key.participant == participant && ids.contains(&key.client_msg_id);
+            wanted.then_some(KnownKey { key, seq: entry.seq })
+        });
+        Ok(known.collect())
+    }
+
+    async fn tail(&self, conversation: ConversationId, limit: TailLimit) -> Result<Option<Tail>, StoreError> {
+        let inner = self.lock();
+        let stored = inner.conversations.get(&conversation);
+        Ok(stored.map(|stored| Tail { summary: stored.summary(conversation), entries: stored.tail(limit) }))
+    }
+
+    async fn page(&self, conversation: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
+        let entries = self.entries(conversation);
+        let visible = entries.into_iter().filter(|entry| entry.visible_to(page.view));
+        Ok(match page.from {
+            PageFrom::After(seq) => visible.filter(|entry| entry.seq > seq).take(page.limit).collect(),
+            PageFrom::Before(seq) => last(visible.filter(|entry| entry.seq < seq).collect(), page.limit),
+            PageFrom::End => last(visible.collect(), page.limit),
+        })
+    }
+
+    async fn summary(&self, conversation: ConversationId) -> Result<Option<Summary>, StoreError> {
+        Ok(self.lock().conversations.get(&conversation).map(|stored| stored.summary(conversation)))
+    }
+
+    async fn open_conversation_of(&self, customer: ParticipantId) -> Result<Option<ConversationId>, StoreError> {
+        let inner = self.lock();
+        let open = |stored: &Stored| stored.head.customer == customer && stored.head.control != Control::Closed;
+        Ok(inner.conversations.iter().find(|(_, stored)| open(stored)).map(|(id, _)| *id))
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
+        let inner = self.lock();
+        let due = |stored: &Stored| {
+            let abandoned = stored.head.turn.is_some() && stored.owner != inner.member;
+            abandoned || stored.head.next_deadline.is_some_and(|at| at <= now)
+        };
+        Ok(inner.conversations.iter().filter(|(_, stored)| due(stored)).map(|(id, _)| *id).take(limit).collect())
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        let inner = self.lock();
+        let waiting = inner.conversations.iter().filter_map(|(id, stored)| {
+            let queued = stored.head.queued.clone()?;
+            Some(Waiting { conversation: *id, control_version: stored.head.control_version, queued })
+        });
+        Ok(waiting.collect())
+    }
+
+    async fn record_crash(
+        &self,
+        conversation: ConversationId,
+        now: Timestamp,
+        window_ms: u64,
+    ) -> Result<u32, StoreError> {
+        let mut inner = self.lock();
+        let Some(stored) = inner.conversations.get_mut(&conversation) else { return Ok(0) };
+        stored.crashes.push(now);
+        stored.crashes.retain(|at| now.since_ms(*at) <= window_ms);
+        Ok(u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn last(entries: Vec<Entry>, limit: usize) -> Vec<Entry> {
+    entries[entries.len().saturating_sub(limit)..].to_vec()
+}

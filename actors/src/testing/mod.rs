@@ -1,0 +1,9 @@
+//! In-memory ports with fault injection, for tests: nothing here is durable.
+
+mod log;
+mod model;
+mod world;
+
+pub use log::{Fault, MemoryLog};
+pub use model::{Asked, Line, ScriptedModel};
+pub use world::{PausedClock, SeededRandom};

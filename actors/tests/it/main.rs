@@ -1,0 +1,10 @@
+//! The actors over in-memory ports, with tokio's clock paused: nothing here waits for real time.
+
+mod control;
+mod faults;
+mod reader;
+mod readers;
+mod replies;
+mod shutdown;
+mod walk;
+mod world;

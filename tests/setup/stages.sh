@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# The stages in order, each with its budget: what a machine with 2 cores needs from nothing, with some air.
+# A budget is a promise to the reader, not an assertion; exceeding it is reported and fails nothing.
+
+STAGES=(fmt clippy doc test k6)
+TOTAL_BUDGET_SECONDS=1500
+SETUP_BUDGET_SECONDS=120
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=360 [doc]=120 [test]=840 [k6]=50)
+declare -A PURPOSE=(
+  [fmt]='cargo fmt --all --check'
+  [clippy]='cargo clippy on every target, warnings are errors'
+  [doc]='cargo doc of our crates, private items too, warnings are errors'
+  [test]='cargo test --workspace: everything, the built binary included'
+  [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
+)
+TESTS_RAN=
+
+is_stage() { [[ -n ${BUDGET_SECONDS[$1]:-} ]]; }
+
+stage_fmt() { run_in_group cargo fmt --all --check; }
+
+stage_clippy() { run_in_group cargo clippy --workspace --all-targets --locked -- -D warnings; }
+
+# Nobody uses these crates from outside: the reader of their documentation is a developer, so private items are in it
+# and may be linked to. A link to nothing is still an error.
+stage_doc() {
+  RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' run_in_group cargo doc --workspace --no-deps --document-private-items --locked
+}
+
+stage_test() {
+  local log=$PRIVATE_DIR/test.log status=0
+  # The output goes through a pipe, so Cargo cannot see the terminal itself.
+  [[ ! -t 1 ]] || export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
+  run_in_group run_cargo_test "$log" || status=$?
+  count_tests "$log"
+  ((status == 0)) || return "$status"
+  [[ $TESTS_RAN != "0 passed; "* ]] || { say "the test stage ran no test at all"; return 1; }
+}
+
+run_cargo_test() {
+  set -o pipefail
+  cargo test --workspace --locked 2>&1 | tee "$1"
+}
+
+# Adds up the "test result:" lines of all test binaries.
+count_tests() {
+  TESTS_RAN=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    /^test result: / {
+      for (i = 1; i < NF; i++) {
+        if ($(i + 1) == "passed;") passed += $i
+        if ($(i + 1) == "failed;") failed += $i
+        if ($(i + 1) == "ignored;") ignored += $i
+      }
+    }
+    END { printf "%d passed; %d failed; %d ignored;", passed, failed, ignored }')
+}
+
+stage_k6() {
+  run_in_group cargo build --locked --bin onya || return
+  start_onya || return
+  run_in_group env -i PATH="$PATH" HOME="${HOME:-/}" ONYA_URL="$ONYA_URL" \
+    "$TEST_K6" run --no-usage-report loadtests/k6/smoke.js || {
+    local status=$?
+    show_log "$PRIVATE_DIR/onya.log"
+    return "$status"
+  }
+  stop_server onya
+}
+
+# Installs and starts what the given stages need, before the first of them, so that a missing tool shows at once.
+prepare_stages() {
+  case " $* " in
+    *' test '*) start_test_environment ;;
+    *' k6 '*) provide_tools k6 ;;
+  esac
+  make_private_dir
+}
+
+# run_timed NAME BUDGET_SECONDS COMMAND…
+run_timed() {
+  local name=$1 budget=$2 began status=0
+  shift 2
+  printf '\n=== %s (budget %s s)\n' "$name" "$budget"
+  began=$(now_ms)
+  "$@" || status=$?
+  local result=ok
+  ((status == 0)) || result=FAILED
+  report_stage "$name" "$result" $(($(now_ms) - began)) "$budget"
+  return "$status"
+}
+
+run_stages() {
+  local began stage stopped=0
+  began=$(now_ms)
+  prepare_stages "$@"
+  report_stage setup ok $(($(now_ms) - began)) "$SETUP_BUDGET_SECONDS"
+  for stage in "$@"; do
+    if ((stopped)); then
+      report_skipped "$stage"
+    elif ! run_timed "$stage" "${BUDGET_SECONDS[$stage]}" "stage_$stage"; then
+      ((KEEP_GOING)) || stopped=1
+    fi
+  done
+  print_report $(($(now_ms) - began))
+  ((FAILED_STAGES == 0))
+}

