@@ -18,6 +18,7 @@ mod link;
 mod outbox;
 mod screen;
 mod thread;
+mod words;
 
 use std::io::{self, IsTerminal as _, Stdout};
 use std::path::PathBuf;

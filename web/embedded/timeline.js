@@ -140,6 +140,7 @@ const REASONS = {
   assistant_asked: "the assistant asked for a person",
   reply_failed: "a reply failed",
   quarantined: "withdrawn from the assistant after repeated failures",
+  agent_returned: "a colleague returned it",
 };
 
 /** Why a customer waits, in words. */

@@ -12,8 +12,8 @@ use super::connection::{Connection, Event, due};
 use super::http::Api;
 use super::input::{Input, Line, Place};
 use super::outbox::Command as _;
-use super::screen::{control_text, reason_text};
 use super::thread::{Failed, Thread};
+use super::words::{control_text, reason_text};
 use super::{Terminal, new_id, now};
 
 const HELP: &str = "/queue  /list  /claim [N|ID]  /watch [N|ID]  /takeover  /back [queue]  /close  /quit  /help; a plain line \
