@@ -56,6 +56,13 @@ pub trait EventLog: Send + Sync + 'static {
     /// The customer's open conversation, if there is one.
     async fn open_conversation_of(&self, customer: ParticipantId) -> Result<Option<ConversationId>, StoreError>;
 
+    /// Conversations that are not closed, newest first, from the one before `before` on; at most `limit`, 1 to 200.
+    async fn open_conversations(
+        &self,
+        before: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError>;
+
     /// Conversations that nobody alive but this incarnation may own, and that need an owner now: a timer is due by
     /// `now`, or a turn is open and the owner is dead or absent. At most `limit`, longest overdue first.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError>;
@@ -253,6 +260,10 @@ pub enum StoreError {
     /// It may or may not have happened. What was believed of the conversations concerned must be loaded again.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
+    /// Nothing happened, and the same call never will succeed: the store cannot hold this, or this incarnation is not
+    /// a live member (any more).
+    #[error("the store refuses: {0}")]
+    Refused(String),
     /// What the store holds cannot be read by this version.
     #[error("the store holds what this version cannot read: {0}")]
     Corrupt(String),
@@ -262,7 +273,7 @@ impl StoreError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        !matches!(self, Self::Corrupt(_))
+        !matches!(self, Self::Refused(_) | Self::Corrupt(_))
     }
 }
 

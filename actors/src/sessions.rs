@@ -96,7 +96,7 @@ impl Sessions {
         self.system.log.open(new).await.map_err(|error| match error {
             StoreError::Unavailable(why) => busy(&why),
             StoreError::Unknown(why) => Refusal::new(ErrorCode::Unknown, why),
-            StoreError::Corrupt(why) => Refusal::new(ErrorCode::Internal, why),
+            StoreError::Refused(why) | StoreError::Corrupt(why) => Refusal::new(ErrorCode::Internal, why),
         })
     }
 

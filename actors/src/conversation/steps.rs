@@ -144,7 +144,7 @@ impl Conversation {
                 self.refuse_origin(in_flight.origin, super::handle::busy("the conversation has moved"));
                 self.leave(true);
             }
-            Err(error @ (StoreError::Unknown(_) | StoreError::Corrupt(_))) => {
+            Err(error @ (StoreError::Unknown(_) | StoreError::Refused(_) | StoreError::Corrupt(_))) => {
                 tracing::warn!(conversation = %self.id(), %error, "the outcome of an append is not known");
                 self.refuse_origin(in_flight.origin, Refusal::new(ErrorCode::Unknown, "the outcome is not known"));
                 self.leave(true);

@@ -1,0 +1,90 @@
+//! What every store promises, as one suite of tests that runs on each backend.
+//!
+//! A test gets a database of its own. What is particular to a backend is tested beside it.
+
+mod appending;
+mod claiming;
+mod duties;
+pub(super) mod fixture;
+mod opening;
+mod race;
+mod reading;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use onya_actors::ports::EventLog;
+use uuid::Uuid;
+
+/// A database of its own for one test; dropped with the value.
+#[async_trait]
+pub(super) trait Backend: Send + Sync + Sized {
+    async fn start() -> Self;
+
+    /// The store as one incarnation sees it.
+    async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog>;
+
+    /// Runs a statement behind the store's back.
+    async fn execute(&self, sql: &'static str);
+
+    /// One number, read behind the store's back.
+    async fn number(&self, sql: &'static str) -> i64;
+}
+
+macro_rules! suite {
+    ($($module:ident: $($test:ident)+;)+) => {
+        suite!(@backend sqlite crate::store::sqlite::tests::TestSqlite; $($module: $($test)+;)+);
+        suite!(@backend postgres crate::store::postgres::tests::TestPostgres; $($module: $($test)+;)+);
+    };
+    (@backend $name:ident $backend:ty; $($module:ident: $($test:ident)+;)+) => {
+        mod $name {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let backend = <$backend as $crate::store::contract::Backend>::start().await;
+                    $crate::store::contract::$module::$test(&backend).await;
+                })+
+            })+
+        }
+    };
+}
+
+suite! {
+    opening:
+        twenty_racing_creations_make_one_conversation
+        the_same_creation_again_finds_what_it_made
+        a_customer_whose_conversation_is_closed_gets_a_new_one
+        a_creation_that_cannot_be_held_is_refused_and_leaves_nothing;
+    appending:
+        what_is_accepted_is_read_back_exactly
+        each_append_of_a_batch_has_its_own_outcome_in_order
+        a_fence_that_differs_in_any_part_is_refused
+        a_repeated_command_is_refused_whole_and_names_the_place_of_the_first
+        a_poisoned_append_is_buried_and_its_batch_mates_are_stored
+        the_end_of_a_turn_is_written_once
+        any_character_in_a_text_survives
+        a_conversation_that_stands_twice_in_a_batch_is_stored_once
+        the_same_participant_may_reuse_an_id_in_another_conversation;
+    claiming:
+        a_live_owner_is_not_robbed
+        a_new_start_under_a_name_makes_the_old_one_dead
+        a_release_lets_anybody_claim_and_ends_the_old_fence
+        a_claim_by_the_owner_itself_ends_its_earlier_fence
+        only_a_live_member_claims
+        snapshot_and_rest_are_the_whole_log
+        a_snapshot_of_an_unknown_version_is_ignored
+        crashes_are_counted_within_their_window;
+    reading:
+        pages_run_both_ways_in_both_views
+        open_conversations_are_listed_newest_first_and_closed_ones_are_not
+        a_tail_is_bounded_by_entries_and_by_bytes
+        stored_commands_are_found_by_their_ids
+        the_summary_follows_the_log
+        what_does_not_exist_is_not_found;
+    duties:
+        a_due_timer_is_found_by_whoever_may_own_it
+        an_open_turn_of_a_dead_owner_is_found
+        the_queue_is_what_the_heads_say;
+    race:
+        takeovers_during_appends_lose_nothing_and_double_nothing;
+}

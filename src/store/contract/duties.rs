@@ -1,0 +1,66 @@
+//! What wakes a conversation: timers, open turns of the dead, and the queue.
+
+use onya_core::Timestamp;
+use onya_core::conversation::{Action, Actor, Priority, Role};
+use onya_core::{AssignmentId, ConversationId, ParticipantId};
+use uuid::Uuid;
+
+use super::Backend;
+use super::fixture::Node;
+
+async fn due(node: &Node, now: i64, limit: usize) -> Vec<ConversationId> {
+    node.log.due(Timestamp(now), limit).await.unwrap()
+}
+
+pub(super) async fn a_due_timer_is_found_by_whoever_may_own_it(backend: &impl Backend) {
+    let (a, b) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
+    let unowned = a.open().await;
+    let own = a.talk().await;
+    let mut later = a.talk().await;
+    let close = later.request(later.customer(), "c1", Action::Close { control_version: None });
+    let deadline = own.state.next_deadline(&onya_core::conversation::Policy::default()).unwrap().0;
+    assert_eq!(due(&a, deadline - 1, 9).await, []);
+    assert_eq!(due(&a, deadline, 9).await, [unowned, own.id(), later.id()]);
+    assert_eq!(due(&b, deadline, 9).await, [unowned]);
+    assert_eq!(due(&a, deadline, 2).await, [unowned, own.id()]);
+    later.must_store(close).await;
+    assert_eq!(due(&a, i64::MAX, 9).await, [unowned, own.id()]);
+    let new_a = Node::start(backend, "a").await;
+    assert_eq!(due(&b, deadline, 9).await, [unowned, own.id()]);
+    new_a.claim(own.id()).await;
+    assert_eq!(due(&b, deadline, 9).await, [unowned]);
+}
+
+pub(super) async fn an_open_turn_of_a_dead_owner_is_found(backend: &impl Backend) {
+    let (a, b) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
+    let (mut talk, mut given) = (a.talk().await, a.talk().await);
+    talk.chatter(1).await;
+    given.chatter(1).await;
+    assert_eq!(due(&b, 0, 9).await, []);
+    a.log.release(&[(given.id(), given.fence)]).await.unwrap();
+    assert_eq!(due(&b, 0, 9).await, [given.id()]);
+    let _new_a = Node::start(backend, "a").await;
+    assert_eq!(due(&b, 0, 9).await, [talk.id(), given.id()]);
+}
+
+pub(super) async fn the_queue_is_what_the_heads_say(backend: &impl Backend) {
+    let node = Node::start(backend, "a").await;
+    let (mut first, mut second) = (node.talk().await, node.talk().await);
+    for talk in [&mut second, &mut first] {
+        let escalate = Action::Escalate { summary: Some("urgent".to_owned()) };
+        let escalate = talk.request(talk.customer(), "e1", escalate);
+        talk.must_store(escalate).await;
+    }
+    let mut waiting = node.log.waiting().await.unwrap();
+    waiting.sort_by_key(|waiting| waiting.conversation);
+    let ids: Vec<_> = waiting.iter().map(|waiting| waiting.conversation).collect();
+    assert_eq!(ids, [first.id(), second.id()]);
+    assert_eq!(Some(&waiting[0].queued), first.state.queued.as_ref());
+    assert_eq!((waiting[0].control_version, waiting[0].queued.priority), (1, Priority::Normal));
+    let agent = Actor { id: ParticipantId(Uuid::now_v7()), role: Role::Agent, name: Some("Ada".to_owned()) };
+    let claim = Action::Claim { control_version: 1, assignment: AssignmentId(Uuid::now_v7()) };
+    let claim = first.request(agent, "c1", claim);
+    first.must_store(claim).await;
+    let ids: Vec<_> = node.log.waiting().await.unwrap().into_iter().map(|waiting| waiting.conversation).collect();
+    assert_eq!(ids, [second.id()]);
+}

@@ -1,0 +1,166 @@
+//! Runs the fenced batch, and finds the one append that the database refuses among many.
+
+use std::collections::BTreeSet;
+
+use onya_actors::ports::{Append, AppendOutcome, StoreError};
+use onya_core::conversation::KnownKey;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::columns::{EntryColumns, HeadColumns, TurnColumns};
+use super::database::Database;
+use super::error::{Fault, describe, fault, of_write};
+use crate::store::clock::now_ms;
+use crate::store::stored::{self, StoredAppend};
+
+pub(super) const APPEND: &str = include_str!("queries/append.sql");
+/// Attempts at a statement that is in conflict with another.
+const ATTEMPTS: u32 = 3;
+
+/// The outcome of one append, and where it stood in the batch.
+type Numbered = (usize, AppendOutcome);
+/// An append in the form of rows, and where it stands in the batch.
+type Item = (usize, StoredAppend);
+type OutcomeRow = (String, Option<i64>, Option<Uuid>, Option<String>, Option<Vec<u8>>);
+
+pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (items, mut outcomes, unstorable) = prepare(batch);
+    let mut lane = database.lanes.lane().await?;
+    outcomes.extend(database.write(write_all(&mut lane.connection, batch, items, unstorable)).await?);
+    lane.done();
+    outcomes.sort_by_key(|(number, _)| *number);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// Turns appends into rows. A conversation that stands in the batch already is told to try again; what has no stored
+/// form is set aside with the reason.
+fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
+    let (mut items, mut outcomes, mut unstorable) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
+    for (number, append) in batch.iter().enumerate() {
+        if !seen.insert(append.conversation) {
+            outcomes.push((number, AppendOutcome::Locked));
+            continue;
+        }
+        match StoredAppend::new(append) {
+            Ok(stored) => items.push((number, stored)),
+            Err(error) => unstorable.push((number, error.to_string())),
+        }
+    }
+    (items, outcomes, unstorable)
+}
+
+async fn write_all(
+    connection: &mut PgConnection,
+    batch: &[Append],
+    items: Vec<Item>,
+    unstorable: Vec<(usize, String)>,
+) -> Result<Vec<Numbered>, StoreError> {
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for (number, reason) in unstorable {
+        outcomes.push((number, bury(connection, &batch[number], &reason).await?));
+    }
+    let mut open = vec![items];
+    while let Some(items) = open.pop() {
+        if items.is_empty() {
+            continue;
+        }
+        match run(connection, APPEND, &items).await {
+            Ok(rows) => {
+                for ((number, _), row) in items.iter().zip(rows) {
+                    let outcome = match outcome(row)? {
+                        Some(outcome) => outcome,
+                        None => bury(connection, &batch[*number], "a turn that it continues is not open").await?,
+                    };
+                    outcomes.push((*number, outcome));
+                }
+            }
+            Err(error) => match (fault(&error), items.as_slice()) {
+                (Fault::Data, [(number, _)]) => {
+                    outcomes.push((*number, bury(connection, &batch[*number], &describe(&error)).await?));
+                }
+                (Fault::Data, _) => open.extend(halves(items)),
+                (Fault::Conflict, _) => {
+                    outcomes.extend(items.iter().map(|(number, _)| (*number, AppendOutcome::Locked)));
+                }
+                _ => return Err(of_write(error)),
+            },
+        }
+    }
+    Ok(outcomes)
+}
+
+fn halves(mut items: Vec<Item>) -> [Vec<Item>; 2] {
+    let second = items.split_off(items.len() / 2);
+    [second, items]
+}
+
+/// Sends the statement, and again if it is in conflict with another.
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    items: &[Item],
+) -> Result<Vec<OutcomeRow>, sqlx::Error> {
+    let mut attempt = 1;
+    loop {
+        let outcome = run_once(connection, statement, items).await;
+        match outcome {
+            Err(error) if attempt < ATTEMPTS && fault(&error) == Fault::Conflict => attempt += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn run_once(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    items: &[Item],
+) -> Result<Vec<OutcomeRow>, sqlx::Error> {
+    let appends = || items.iter().map(|(_, append)| append);
+    let query = sqlx::query_as(statement);
+    let query = HeadColumns::new(appends()).bind(query);
+    let query = EntryColumns::new(appends()).bind(query);
+    let query = TurnColumns::new(appends()).bind(query);
+    query.fetch_all(connection).await
+}
+
+/// `None` for a turn that does not fit.
+fn outcome((outcome, seq, participant, id, commitment): OutcomeRow) -> Result<Option<AppendOutcome>, StoreError> {
+    Ok(Some(match (outcome.as_str(), seq, participant, id, commitment) {
+        ("accepted", ..) => AppendOutcome::Accepted,
+        ("fenced", ..) => AppendOutcome::Fenced,
+        ("locked", ..) => AppendOutcome::Locked,
+        ("repeated", Some(seq), Some(participant), Some(id), Some(commitment)) => {
+            let known: KnownKey = stored::known_key((seq, participant, id, commitment))?;
+            AppendOutcome::Repeated(known)
+        }
+        ("broken", ..) => return Ok(None),
+        _ => return Err(StoreError::Unknown("the batch had no readable outcome".to_owned())),
+    }))
+}
+
+/// Puts an append that cannot be stored among the dead letters. If that fails too it is to be tried again, and ends
+/// here again.
+async fn bury(connection: &mut PgConnection, append: &Append, reason: &str) -> Result<AppendOutcome, StoreError> {
+    let letter = sqlx::query(include_str!("../queries/dead_letter.sql"))
+        .bind(Uuid::now_v7())
+        .bind(append.conversation.0)
+        .bind(i64::try_from(append.expected_seq).unwrap_or(i64::MAX))
+        .bind(now_ms())
+        .bind(reason)
+        .bind(stored::dead_letter(append));
+    match letter.execute(connection).await {
+        Ok(_) => {
+            tracing::error!(conversation = %append.conversation, reason, "entries cannot be stored: kept as a dead letter");
+            Ok(AppendOutcome::Poisoned)
+        }
+        Err(error) if fault(&error) == Fault::Unknown => Err(of_write(error)),
+        Err(error) => {
+            tracing::error!(conversation = %append.conversation, error = describe(&error), "a dead letter cannot be stored");
+            Ok(AppendOutcome::Locked)
+        }
+    }
+}

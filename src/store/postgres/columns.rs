@@ -1,0 +1,154 @@
+//! A batch as arrays, one per column: the statement stays the same whatever the size of the batch.
+//!
+//! Each family of arrays is filled row by row, so that they are equally long: Postgres would pad a short one with NULL
+//! and say nothing.
+
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
+use uuid::Uuid;
+
+use crate::store::stored::StoredAppend;
+
+/// One row per conversation: parameters 1 to 14.
+#[derive(Default)]
+pub(super) struct HeadColumns {
+    conversation: Vec<Uuid>,
+    epoch: Vec<i64>,
+    nonce: Vec<Uuid>,
+    expected_seq: Vec<i64>,
+    last_seq: Vec<i64>,
+    control: Vec<String>,
+    control_version: Vec<i64>,
+    closed_at: Vec<Option<i64>>,
+    turn_seq: Vec<Option<i64>>,
+    turn_attempt: Vec<Option<i64>>,
+    next_deadline: Vec<Option<i64>>,
+    snapshot: Vec<Option<String>>,
+    queued_since: Vec<Option<i64>>,
+    queued: Vec<Option<String>>,
+}
+
+impl HeadColumns {
+    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+        let mut columns = Self::default();
+        for append in appends {
+            let head = &append.head;
+            columns.conversation.push(append.conversation);
+            columns.epoch.push(append.epoch);
+            columns.nonce.push(append.nonce);
+            columns.expected_seq.push(append.expected_seq);
+            columns.last_seq.push(head.last_seq);
+            columns.control.push(head.control.clone());
+            columns.control_version.push(head.control_version);
+            columns.closed_at.push(head.closed_at);
+            columns.turn_seq.push(head.turn_seq);
+            columns.turn_attempt.push(head.turn_attempt);
+            columns.next_deadline.push(head.next_deadline);
+            columns.snapshot.push(append.snapshot.clone());
+            columns.queued_since.push(head.queued.as_ref().map(|(since, _)| *since));
+            columns.queued.push(head.queued.as_ref().map(|(_, queued)| queued.clone()));
+        }
+        columns
+    }
+
+    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+        query
+            .bind(self.conversation)
+            .bind(self.epoch)
+            .bind(self.nonce)
+            .bind(self.expected_seq)
+            .bind(self.last_seq)
+            .bind(self.control)
+            .bind(self.control_version)
+            .bind(self.closed_at)
+            .bind(self.turn_seq)
+            .bind(self.turn_attempt)
+            .bind(self.next_deadline)
+            .bind(self.snapshot)
+            .bind(self.queued_since)
+            .bind(self.queued)
+    }
+}
+
+/// One row per entry, with the number of its conversation in the batch, from 1: parameters 15 to 24.
+#[derive(Default)]
+pub(super) struct EntryColumns {
+    n: Vec<i64>,
+    seq: Vec<i64>,
+    customer_prev: Vec<i64>,
+    customer_sees: Vec<bool>,
+    at: Vec<i64>,
+    kind: Vec<&'static str>,
+    body: Vec<String>,
+    participant: Vec<Option<Uuid>>,
+    client_msg_id: Vec<Option<String>>,
+    commitment: Vec<Option<Vec<u8>>>,
+}
+
+impl EntryColumns {
+    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+        let mut columns = Self::default();
+        for (n, append) in (1..).zip(appends) {
+            for entry in &append.entries {
+                columns.n.push(n);
+                columns.seq.push(entry.seq);
+                columns.customer_prev.push(entry.customer_prev);
+                columns.customer_sees.push(entry.customer_sees);
+                columns.at.push(entry.at);
+                columns.kind.push(entry.kind);
+                columns.body.push(entry.body.clone());
+                columns.participant.push(entry.participant);
+                columns.client_msg_id.push(entry.client_msg_id.clone());
+                columns.commitment.push(entry.commitment.clone());
+            }
+        }
+        columns
+    }
+
+    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+        query
+            .bind(self.n)
+            .bind(self.seq)
+            .bind(self.customer_prev)
+            .bind(self.customer_sees)
+            .bind(self.at)
+            .bind(self.kind)
+            .bind(self.body)
+            .bind(self.participant)
+            .bind(self.client_msg_id)
+            .bind(self.commitment)
+    }
+}
+
+/// One row per turn that changes, with the number of its conversation in the batch, from 1: parameters 25 to 30.
+#[derive(Default)]
+pub(super) struct TurnColumns {
+    n: Vec<i64>,
+    turn: Vec<i64>,
+    opened: Vec<bool>,
+    attempt: Vec<i64>,
+    outcome: Vec<Option<&'static str>>,
+    ended_seq: Vec<Option<i64>>,
+}
+
+impl TurnColumns {
+    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+        let mut columns = Self::default();
+        for (n, append) in (1..).zip(appends) {
+            for change in &append.turns {
+                columns.n.push(n);
+                columns.turn.push(change.turn);
+                columns.opened.push(change.opened);
+                columns.attempt.push(change.attempt);
+                columns.outcome.push(change.end.map(|(outcome, _)| outcome));
+                columns.ended_seq.push(change.end.map(|(_, seq)| seq));
+            }
+        }
+        columns
+    }
+
+    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+        query.bind(self.n).bind(self.turn).bind(self.opened).bind(self.attempt).bind(self.outcome).bind(self.ended_seq)
+    }
+}

@@ -1,0 +1,139 @@
+//! The store on PostgreSQL 15 or newer, for any number of processes.
+//!
+//! Truth is one row per conversation: owner, epoch, nonce and the position of the newest entry. A claim locks and
+//! changes it, an append locks it, compares and changes it, so of two that race one is refused. Appends run on lanes of
+//! their own, everything else in a pool. Always the primary: replicas never serve this.
+//!
+//! Read `queries/append.sql` first, then `error.rs`, which says what is known after a failure.
+
+mod append;
+mod claim;
+mod columns;
+mod database;
+mod error;
+mod migrate;
+mod read;
+mod session;
+#[cfg(test)]
+pub(super) mod tests;
+
+use async_trait::async_trait;
+use database::Database;
+use onya_actors::ports::{
+    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError, Summary, Tail,
+    TailLimit,
+};
+use onya_core::conversation::{Entry, KnownKey};
+use onya_core::desk::Waiting;
+use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
+use uuid::Uuid;
+
+use super::migrations::{Direction, StepStatus};
+use super::observe::{pool_connections, timed};
+use super::{ConnectError, Settings};
+
+/// The store on Postgres, as one incarnation uses it.
+pub struct PostgresLog {
+    database: Database,
+    incarnation: Uuid,
+}
+
+impl PostgresLog {
+    /// Connects, checks the server and brings the schema up to date.
+    pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Self, ConnectError> {
+        Ok(Self { database: Database::open(settings, incarnation).await?, incarnation })
+    }
+}
+
+/// Moves the schema; with no direction only says what is applied.
+pub(super) async fn migrate(
+    settings: &Settings,
+    direction: Option<Direction>,
+) -> Result<Vec<StepStatus>, ConnectError> {
+    let options = session::options(settings, None)?;
+    let mut connection = session::first_connection(&options, settings).await?;
+    migrate::run(&mut connection, direction).await
+}
+
+#[async_trait]
+impl EventLog for PostgresLog {
+    async fn register(&self, member: &Member) -> Result<(), StoreError> {
+        timed("register", claim::register(&self.database, member)).await
+    }
+
+    async fn history_epoch(&self) -> Result<Uuid, StoreError> {
+        timed("history_epoch", read::history_epoch(&self.database)).await
+    }
+
+    async fn open(&self, new: NewConversation) -> Result<Opening, StoreError> {
+        timed("open", claim::open(&self.database, &new)).await
+    }
+
+    async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
+        timed("claim", claim::claim(&self.database, self.incarnation, conversation, tail)).await
+    }
+
+    async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
+        timed("release", claim::release(&self.database, held)).await
+    }
+
+    async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        timed("append", append::append(&self.database, batch)).await
+    }
+
+    async fn known_keys(
+        &self,
+        conversation: ConversationId,
+        participant: ParticipantId,
+        ids: &[ClientMsgId],
+    ) -> Result<Vec<KnownKey>, StoreError> {
+        timed("known_keys", read::known_keys(&self.database, conversation, participant, ids)).await
+    }
+
+    async fn tail(&self, conversation: ConversationId, limit: TailLimit) -> Result<Option<Tail>, StoreError> {
+        timed("tail", read::tail(&self.database, conversation, limit)).await
+    }
+
+    async fn page(&self, conversation: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
+        timed("page", read::page(&self.database, conversation, page)).await
+    }
+
+    async fn summary(&self, conversation: ConversationId) -> Result<Option<Summary>, StoreError> {
+        timed("summary", read::summary(&self.database, conversation)).await
+    }
+
+    async fn open_conversation_of(&self, customer: ParticipantId) -> Result<Option<ConversationId>, StoreError> {
+        timed("open_conversation_of", read::open_conversation_of(&self.database, customer)).await
+    }
+
+    async fn open_conversations(
+        &self,
+        before: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        timed("open_conversations", read::open_conversations(&self.database, before, limit)).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
+        let pool = self.database.pool();
+        pool_connections(pool.size(), pool.num_idle());
+        timed("due", read::due(&self.database, self.incarnation, now, limit)).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        timed("waiting", read::waiting(&self.database)).await
+    }
+
+    async fn record_crash(
+        &self,
+        conversation: ConversationId,
+        now: Timestamp,
+        window_ms: u64,
+    ) -> Result<u32, StoreError> {
+        timed("record_crash", claim::record_crash(&self.database, conversation, now, window_ms)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        timed("ping", read::ping(&self.database)).await
+    }
+}

@@ -1,0 +1,365 @@
+//! What is particular to Postgres, and its place in the contract suite.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use onya_actors::ports::{AppendOutcome, Claim, EventLog, StoreError};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use uuid::Uuid;
+
+use super::append::{APPEND, run};
+use super::*;
+use crate::store::contract::Backend;
+use crate::store::contract::fixture::{Node, TAIL, Talk};
+use crate::store::stored::StoredAppend;
+
+/// A database of its own on the server of the test run.
+pub(in crate::store) struct TestPostgres {
+    server: PgConnectOptions,
+    name: String,
+}
+
+fn server_url() -> String {
+    std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| {
+        panic!(
+            "TEST_DATABASE_URL is not set: run ./tests/run, which starts a private PostgreSQL \
+             (Debian: apt-get install postgresql)"
+        )
+    })
+}
+
+impl TestPostgres {
+    async fn empty() -> Self {
+        let server = PgConnectOptions::from_str(&server_url()).unwrap().disable_statement_logging();
+        let name = format!("onya_test_{}", Uuid::now_v7().simple());
+        let create = AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE template0"));
+        sqlx::query(create).execute(&mut server.connect().await.unwrap()).await.unwrap();
+        Self { server, name }
+    }
+
+    fn settings(&self) -> Settings {
+        let options = self.server.clone().database(&self.name);
+        Settings { max_connections: 6, ..Settings::new(options.to_url_lossy().to_string()) }
+    }
+
+    async fn direct(&self) -> PgConnection {
+        self.server.clone().database(&self.name).connect().await.unwrap()
+    }
+
+    /// Waits until so many sessions of the database wait for a lock.
+    async fn until_blocked(&self, sessions: i64) {
+        let mut watch = self.direct().await;
+        loop {
+            let blocked: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut watch)
+            .await
+            .unwrap();
+            if blocked == sessions {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for TestPostgres {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut connection = server.connect().await.unwrap();
+                let drop = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
+                sqlx::query(drop).execute(&mut connection).await.unwrap();
+            });
+        });
+        drop(dropping.join());
+    }
+}
+
+#[async_trait]
+impl Backend for TestPostgres {
+    async fn start() -> Self {
+        Self::empty().await
+    }
+
+    async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog> {
+        crate::store::connect(&self.settings(), incarnation).await.unwrap()
+    }
+
+    async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&mut self.direct().await).await.unwrap();
+    }
+
+    async fn number(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&mut self.direct().await).await.unwrap()
+    }
+}
+
+fn item(talk: &Talk, id: &str) -> Vec<(usize, StoredAppend)> {
+    vec![(0, StoredAppend::new(&talk.say(id, "hello")).unwrap())]
+}
+
+async fn outcome(connection: &mut PgConnection, statement: &'static str, item: &[(usize, StoredAppend)]) -> String {
+    run(connection, statement, item).await.unwrap().remove(0).0
+}
+
+#[tokio::test]
+async fn an_append_during_a_claim_is_told_locked_and_waits_for_nobody() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    let (mut talk, mut free) = (node.talk().await, node.talk().await);
+    let mut claim = backend.direct().await;
+    let mut transaction = claim.begin().await.unwrap();
+    let lock = sqlx::query(include_str!("queries/lock.sql")).bind(talk.id().0);
+    lock.execute(&mut *transaction).await.unwrap();
+    let batch = [talk.say("m1", "hello"), free.say("m1", "hello")];
+    let outcomes = node.log.append(&batch).await.unwrap();
+    assert_eq!(outcomes, [AppendOutcome::Locked, AppendOutcome::Accepted]);
+    transaction.rollback().await.unwrap();
+    talk.must_store(batch[0].clone()).await;
+    free.apply(&batch[1]);
+    free.chatter(1).await;
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_an_append_in_flight_but_not_for_ever() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    let talk = node.talk().await;
+    let settings = Settings { lock_timeout_ms: 50, ..backend.settings() };
+    let impatient = PostgresLog::connect(&settings, node.incarnation).await.unwrap();
+    let mut append = backend.direct().await;
+    let mut transaction = append.begin().await.unwrap();
+    let accepted = outcome(&mut transaction, APPEND, &item(&talk, "m1")).await;
+    assert_eq!(accepted, "accepted");
+    let error = impatient.claim(talk.id(), TAIL).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("55P03")), "{error:?}");
+    let claiming = node.log.claim(talk.id(), TAIL);
+    let committing = async {
+        backend.until_blocked(1).await;
+        transaction.commit().await.unwrap();
+    };
+    let (claim, ()) = tokio::join!(claiming, committing);
+    let Claim::Owned(owned) = claim.unwrap() else { panic!("not owned") };
+    assert_eq!((owned.state.seq, owned.tail.len()), (3, 3));
+}
+
+/// The statement with a pause between its snapshot and its locks: it waits for advisory lock 42.
+const PAUSED_FROM: &str = "WHERE c.id = ANY ($1)\n    ORDER BY c.id";
+const PAUSED_TO: &str =
+    "WHERE c.id = ANY ($1) AND (SELECT count(pg_advisory_xact_lock_shared(42)::text) = 1)\n    ORDER BY c.id";
+
+fn variant(from: &str, to: &str) -> &'static str {
+    assert!(APPEND.contains(from), "the statement has changed: {from}");
+    Box::leak(APPEND.replacen(from, to, 1).into_boxed_str())
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Meanwhile {
+    /// Another incarnation claims.
+    Claim,
+    /// The log grows by the very command that is being appended, under the same fence.
+    SameCommand,
+}
+
+/// Lets the conversation change between the statement's snapshot and its locks; what the statement says then, and
+/// what the log holds.
+async fn change_after_snapshot(statement: &'static str, meanwhile: Meanwhile) -> (Result<String, String>, usize) {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    let mut talk = node.talk().await;
+    let item = item(&talk, "m1");
+    let mut gate = backend.direct().await;
+    sqlx::query("SELECT pg_advisory_lock(42)").execute(&mut gate).await.unwrap();
+    let mut paused = backend.direct().await;
+    let appending = run(&mut paused, statement, &item);
+    let changing = async {
+        backend.until_blocked(1).await;
+        match meanwhile {
+            Meanwhile::Claim => drop(node.claim(talk.id()).await),
+            Meanwhile::SameCommand => {
+                let say = talk.say("m1", "hello");
+                talk.must_store(say).await;
+            }
+        }
+        sqlx::query("SELECT pg_advisory_unlock(42)").execute(&mut gate).await.unwrap();
+    };
+    let (rows, ()) = tokio::join!(appending, changing);
+    let outcome = rows.map(|mut rows| rows.remove(0).0).map_err(|error| error::describe(&error));
+    (outcome, node.entries(talk.id()).await.len())
+}
+
+#[tokio::test]
+async fn a_row_that_changed_after_the_statements_snapshot_is_compared_as_it_is_now() {
+    let paused = variant(PAUSED_FROM, PAUSED_TO);
+    assert_eq!(change_after_snapshot(paused, Meanwhile::Claim).await, (Ok("fenced".to_owned()), 1));
+    assert_eq!(change_after_snapshot(paused, Meanwhile::SameCommand).await, (Ok("fenced".to_owned()), 3));
+}
+
+/// A planted fault: the fence is looked at, but not locked. The claim in the pause then goes unnoticed, which is what
+/// the test above would show if the statement lost its lock.
+#[tokio::test]
+async fn without_the_lock_a_claim_after_the_snapshot_is_missed() {
+    let lockless = APPEND.replacen(PAUSED_FROM, PAUSED_TO, 1).replacen("FOR UPDATE SKIP LOCKED", "", 1);
+    assert_ne!(lockless, APPEND);
+    let lockless: &'static str = Box::leak(lockless.into_boxed_str());
+    let (outcome, length) = change_after_snapshot(lockless, Meanwhile::Claim).await;
+    assert_eq!((outcome, length), (Ok("accepted".to_owned()), 3));
+}
+
+#[tokio::test]
+async fn a_backend_that_is_terminated_during_an_append_leaves_the_outcome_unknown_and_the_next_append_works() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    let mut talk = node.talk().await;
+    talk.chatter(1).await;
+    // The insert waits for this table, so that the append can be caught in the middle.
+    let mut gate = backend.direct().await;
+    let mut transaction = gate.begin().await.unwrap();
+    sqlx::query("LOCK TABLE turns IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await.unwrap();
+    let append = talk.say("m1", "hello");
+    let killing = async {
+        backend.until_blocked(1).await;
+        let mut killer = backend.direct().await;
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .execute(&mut killer)
+        .await
+        .unwrap();
+    };
+    let batch = [append.clone()];
+    let (outcome, ()) = tokio::join!(node.log.append(&batch), killing);
+    assert!(matches!(outcome, Err(StoreError::Unknown(_))), "{outcome:?}");
+    transaction.rollback().await.unwrap();
+    talk.must_store(append).await;
+}
+
+#[tokio::test]
+async fn an_append_without_an_answer_is_unknown_and_its_connection_is_given_up() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    let settings = Settings { statement_timeout_ms: 200, lock_timeout_ms: 60_000, lanes: 1, ..backend.settings() };
+    let impatient = PostgresLog::connect(&settings, node.incarnation).await.unwrap();
+    let mut talk = node.talk().await;
+    let mut gate = backend.direct().await;
+    let mut transaction = gate.begin().await.unwrap();
+    sqlx::query("LOCK TABLE turns IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await.unwrap();
+    let append = talk.say("m1", "hello");
+    let error = impatient.append(std::slice::from_ref(&append)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unknown(text) if text.contains("200 ms")), "{error:?}");
+    transaction.rollback().await.unwrap();
+    // The abandoned statement may or may not have been stored by now: a new claim tells.
+    talk = node.claim(talk.id()).await;
+    talk.log = Arc::new(impatient);
+    talk.chatter(1).await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_unavailable() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    let settings = Settings { acquire_timeout_ms: 300, ..backend.settings() };
+    let log = PostgresLog::connect(&settings, node.incarnation).await.unwrap();
+    let mut talk = node.talk().await;
+    talk.log = Arc::new(log);
+    talk.chatter(1).await;
+    let name = &backend.name;
+    let mut server = backend.server.connect().await.unwrap();
+    let mut run = async |sql: String| sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut server).await.map(drop).unwrap();
+    run(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+    run(format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")).await;
+    let append = talk.say("m1", "hello");
+    let batch = [append.clone()];
+    let first = talk.log.append(&batch).await.unwrap_err();
+    assert!(matches!(first, StoreError::Unknown(_)), "the open connection was cut: {first:?}");
+    for _ in 0..3 {
+        let error = talk.log.append(&batch).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    }
+    assert!(matches!(talk.log.summary(talk.id()).await, Err(StoreError::Unavailable(_))));
+    run(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    talk.must_store(append).await;
+}
+
+#[tokio::test]
+async fn a_refused_connection_at_the_start_is_a_clear_line() {
+    let settings = Settings { acquire_timeout_ms: 2_000, ..Settings::new("postgres://onya:s3cret@127.0.0.1:1/onya") };
+    let line = crate::store::connect(&settings, Uuid::now_v7()).await.err().unwrap().to_string();
+    assert!(line.starts_with("the database cannot be reached") && !line.contains("s3cret"), "{line}");
+}
+
+#[tokio::test]
+async fn what_only_the_database_finds_wrong_is_bisected_to_one_conversation() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    backend.execute("ALTER TABLE entries ADD CHECK (body NOT LIKE '%poison%')").await;
+    let mut talks = Vec::new();
+    for _ in 0..33 {
+        talks.push(node.talk().await);
+    }
+    let text = |number: usize| if [3, 4, 20].contains(&number) { "poison" } else { "hello" };
+    let batch: Vec<_> = talks.iter().enumerate().map(|(number, talk)| talk.say("m1", text(number))).collect();
+    let outcomes = node.log.append(&batch).await.unwrap();
+    for (number, outcome) in outcomes.into_iter().enumerate() {
+        let poisoned = text(number) == "poison";
+        assert_eq!(outcome, if poisoned { AppendOutcome::Poisoned } else { AppendOutcome::Accepted }, "{number}");
+    }
+    assert_eq!(backend.number("SELECT count(*) FROM dead_letters WHERE reason LIKE '%23514%'").await, 3);
+    assert_eq!(backend.number("SELECT count(*) FROM entries").await, 33 + 30 * 2);
+}
+
+#[tokio::test]
+async fn processes_that_start_at_once_find_one_schema_and_one_history() {
+    let backend = TestPostgres::empty().await;
+    let settings = backend.settings();
+    let starts = (0..8).map(|_| PostgresLog::connect(&settings, Uuid::now_v7()));
+    let mut epochs = std::collections::BTreeSet::new();
+    for log in futures::future::join_all(starts).await {
+        epochs.insert(log.unwrap().history_epoch().await.unwrap());
+    }
+    assert_eq!(epochs.len(), 1);
+}
+
+#[tokio::test]
+async fn namesakes_that_register_at_once_leave_one_alive() {
+    let backend = TestPostgres::start().await;
+    let starts = (0..6).map(|_| Node::start(&backend, "a"));
+    futures::future::join_all(starts).await;
+    assert_eq!(backend.number("SELECT count(*) FROM members WHERE state = 'live'").await, 1);
+    assert_eq!(backend.number("SELECT count(*) FROM members").await, 6);
+}
+
+#[tokio::test]
+async fn a_step_back_and_forward_leaves_a_working_schema() {
+    let backend = TestPostgres::empty().await;
+    let settings = backend.settings();
+    let applied = |steps: Vec<StepStatus>| steps.iter().map(|step| step.applied).collect::<Vec<_>>();
+    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), [false]);
+    assert_eq!(applied(crate::store::migrate(&settings, Direction::Up).await.unwrap()), [true]);
+    assert_eq!(applied(crate::store::migrate(&settings, Direction::Down).await.unwrap()), [false]);
+    let left = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(backend.number(left).await, 1, "the list of steps only");
+    let log = PostgresLog::connect(&settings, Uuid::now_v7()).await.unwrap();
+    log.ping().await.unwrap();
+    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), [true]);
+}
+
+#[tokio::test]
+async fn commits_are_durable_even_where_the_database_has_that_switched_off() {
+    let backend = TestPostgres::start().await;
+    let name = &backend.name;
+    let off = AssertSqlSafe(format!("ALTER DATABASE {name} SET synchronous_commit = off"));
+    sqlx::query(off).execute(&mut backend.direct().await).await.unwrap();
+    let log = PostgresLog::connect(&backend.settings(), Uuid::now_v7()).await.unwrap();
+    let mut lane = log.database.lanes.lane().await.unwrap();
+    let setting: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut lane.connection).await.unwrap();
+    assert_eq!(setting, "on");
+}

@@ -1,0 +1,1 @@
+SELECT history_epoch FROM meta

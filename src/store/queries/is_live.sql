@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT 1 FROM members WHERE incarnation = $1 AND state = 'live')

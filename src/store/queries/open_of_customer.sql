@@ -1,0 +1,1 @@
+SELECT id FROM conversations WHERE customer = $1 AND closed_at IS NULL

@@ -1,0 +1,6 @@
+-- Entries before position $2, newest first. $3: staff, who see everything.
+SELECT seq, customer_prev, at, body, participant, client_msg_id, commitment
+FROM entries
+WHERE conversation = $1 AND seq < $2 AND (customer_sees OR $3)
+ORDER BY seq DESC
+LIMIT $4

@@ -1,0 +1,201 @@
+//! The fenced batch: one transaction for many conversations, a savepoint for each.
+
+use std::collections::BTreeSet;
+
+use onya_actors::ports::{Append, AppendOutcome, StoreError};
+use onya_core::ConversationId;
+use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
+use uuid::Uuid;
+
+use super::database::{Database, commit};
+use super::error::{before, describe, refuses_data};
+use crate::store::clock::now_ms;
+use crate::store::stored::{self, KeyRow, StoredAppend, StoredEntry, TurnChange};
+
+pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+    let mut writer = database.writer().await?;
+    let mut transaction = writer.begin().await?;
+    let mut seen = BTreeSet::new();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for append in batch {
+        outcomes.push(append_one(&mut transaction, append, &mut seen).await?);
+    }
+    commit(transaction).await?;
+    writer.done();
+    Ok(outcomes)
+}
+
+async fn append_one(
+    transaction: &mut Transaction<'_, Sqlite>,
+    append: &Append,
+    seen: &mut BTreeSet<ConversationId>,
+) -> Result<AppendOutcome, StoreError> {
+    if !seen.insert(append.conversation) {
+        return Ok(AppendOutcome::Locked);
+    }
+    let row = match StoredAppend::new(append) {
+        Ok(row) => row,
+        Err(error) => return bury(transaction, append, &error.to_string()).await,
+    };
+    if let Some(refusal) = refusal(transaction, &row).await? {
+        return Ok(refusal);
+    }
+    if !turns_fit(transaction, &row).await.map_err(before)? {
+        return bury(transaction, append, "a turn that it continues is not open").await;
+    }
+    let mut savepoint = transaction.begin().await.map_err(before)?;
+    match write(&mut savepoint, &row).await {
+        Ok(()) => savepoint.commit().await.map_err(before)?,
+        Err(error) if refuses_data(&error) => {
+            savepoint.rollback().await.map_err(before)?;
+            return bury(transaction, append, &describe(&error)).await;
+        }
+        Err(error) => return Err(before(error)),
+    }
+    Ok(AppendOutcome::Accepted)
+}
+
+/// Compares the fence, then looks for commands that are stored already.
+async fn refusal(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<Option<AppendOutcome>, StoreError> {
+    let fence: Option<(i64, Option<Uuid>, i64)> =
+        sqlx::query_as("SELECT epoch, nonce, last_seq FROM conversations WHERE id = $1")
+            .bind(row.conversation)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(before)?;
+    if fence != Some((row.epoch, Some(row.nonce), row.expected_seq)) {
+        return Ok(Some(AppendOutcome::Fenced));
+    }
+    for entry in row.entries.iter().filter(|entry| entry.client_msg_id.is_some()) {
+        let known: Option<KeyRow> = sqlx::query_as(include_str!("../queries/known_key.sql"))
+            .bind(row.conversation)
+            .bind(entry.participant)
+            .bind(entry.client_msg_id.as_deref())
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(before)?;
+        if let Some(known) = known {
+            return Ok(Some(AppendOutcome::Repeated(stored::known_key(known)?)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether each turn that is continued or ended stands open.
+async fn turns_fit(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<bool, sqlx::Error> {
+    for change in row.turns.iter().filter(|change| !change.opened) {
+        let open: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM turns WHERE conversation = $1 AND turn = $2 AND ended_seq IS NULL AND attempt <= $3",
+        )
+        .bind(row.conversation)
+        .bind(change.turn)
+        .bind(change.attempt)
+        .fetch_optional(&mut *connection)
+        .await?;
+        if open.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn write(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<(), sqlx::Error> {
+    for entry in &row.entries {
+        write_entry(connection, (row.conversation, row.epoch), entry).await?;
+    }
+    for change in &row.turns {
+        write_turn(connection, row.conversation, change).await?;
+    }
+    write_queue(connection, row).await?;
+    let head = &row.head;
+    sqlx::query(include_str!("queries/update_head.sql"))
+        .bind(row.conversation)
+        .bind(head.last_seq)
+        .bind(&head.control)
+        .bind(head.control_version)
+        .bind(head.closed_at)
+        .bind(head.turn_seq)
+        .bind(head.turn_attempt)
+        .bind(head.next_deadline)
+        .bind(row.snapshot.as_deref())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn write_entry(
+    connection: &mut SqliteConnection,
+    (conversation, epoch): (Uuid, i64),
+    entry: &StoredEntry,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(include_str!("queries/insert_entry.sql"))
+        .bind(conversation)
+        .bind(entry.seq)
+        .bind(entry.customer_prev)
+        .bind(entry.customer_sees)
+        .bind(entry.at)
+        .bind(epoch)
+        .bind(entry.kind)
+        .bind(&entry.body)
+        .bind(entry.participant)
+        .bind(entry.client_msg_id.as_deref())
+        .bind(entry.commitment.as_deref())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_turn(
+    connection: &mut SqliteConnection,
+    conversation: Uuid,
+    change: &TurnChange,
+) -> Result<(), sqlx::Error> {
+    let statement = if change.opened {
+        "INSERT INTO turns (conversation, turn, attempt, outcome, ended_seq) VALUES ($1, $2, $3, $4, $5)"
+    } else {
+        "UPDATE turns SET attempt = $3, outcome = $4, ended_seq = $5 \
+         WHERE conversation = $1 AND turn = $2 AND ended_seq IS NULL"
+    };
+    sqlx::query(statement)
+        .bind(conversation)
+        .bind(change.turn)
+        .bind(change.attempt)
+        .bind(change.end.map(|(outcome, _)| outcome))
+        .bind(change.end.map(|(_, seq)| seq))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_queue(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<(), sqlx::Error> {
+    let statement = match &row.head.queued {
+        None => sqlx::query("DELETE FROM queue_entries WHERE conversation = $1").bind(row.conversation),
+        Some((since, queued)) => sqlx::query(
+            "INSERT INTO queue_entries (conversation, control_version, since, queued) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (conversation) DO UPDATE \
+             SET control_version = excluded.control_version, since = excluded.since, queued = excluded.queued",
+        )
+        .bind(row.conversation)
+        .bind(row.head.control_version)
+        .bind(since)
+        .bind(queued),
+    };
+    statement.execute(connection).await?;
+    Ok(())
+}
+
+/// Puts an append that cannot be stored among the dead letters.
+async fn bury(connection: &mut SqliteConnection, append: &Append, reason: &str) -> Result<AppendOutcome, StoreError> {
+    sqlx::query(include_str!("../queries/dead_letter.sql"))
+        .bind(Uuid::now_v7())
+        .bind(append.conversation.0)
+        .bind(i64::try_from(append.expected_seq).unwrap_or(i64::MAX))
+        .bind(now_ms())
+        .bind(reason)
+        .bind(stored::dead_letter(append))
+        .execute(connection)
+        .await
+        .map_err(before)?;
+    tracing::error!(conversation = %append.conversation, reason, "entries cannot be stored: kept as a dead letter");
+    Ok(AppendOutcome::Poisoned)
+}

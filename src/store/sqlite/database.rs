@@ -1,0 +1,113 @@
+//! The open file: one connection that writes, a few that read, and the lock on the folder.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use onya_actors::ports::StoreError;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, Sqlite, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
+use uuid::Uuid;
+
+use super::error::{Stage, before, describe, store_error};
+use super::{folder, migrate};
+use crate::store::migrations::Direction;
+use crate::store::{ConnectError, Settings};
+
+/// Connections that read. Reads are short and from memory mostly; more would only take turns on the disk.
+const READERS: u32 = 4;
+
+pub(super) struct Database {
+    options: SqliteConnectOptions,
+    /// `None` after a failed write: the connection is opened anew, so that nothing half done is left in it.
+    writer: Mutex<Option<SqliteConnection>>,
+    readers: SqlitePool,
+    acquire_timeout: Duration,
+    _lock: File,
+}
+
+impl Database {
+    /// Locks the folder, opens the file, brings the schema up to date, and marks earlier incarnations dead: the lock
+    /// proves that they are.
+    pub(super) async fn open(settings: &Settings, file: &Path) -> Result<Self, ConnectError> {
+        let lock = folder::lock(file)?;
+        let options = options(file).busy_timeout(Duration::from_millis(settings.lock_timeout_ms));
+        let failed = |error: sqlx::Error| ConnectError::Unreachable(describe(&error));
+        let mut writer = options.connect().await.map_err(failed)?;
+        migrate::run(&mut writer, Some(Direction::Up)).await?;
+        sqlx::query("UPDATE members SET state = 'dead' WHERE state = 'live'")
+            .execute(&mut writer)
+            .await
+            .map_err(failed)?;
+        sqlx::query(include_str!("../queries/begin_history.sql"))
+            .bind(Uuid::now_v7())
+            .execute(&mut writer)
+            .await
+            .map_err(failed)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(settings.acquire_timeout())
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone().pragma("query_only", "on"));
+        let acquire_timeout = settings.acquire_timeout();
+        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, acquire_timeout, _lock: lock })
+    }
+
+    /// The connections that read.
+    pub(super) const fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// The connection that writes, once the writes before are done.
+    pub(super) async fn writer(&self) -> Result<Writer<'_>, StoreError> {
+        let locked = tokio::time::timeout(self.acquire_timeout, self.writer.lock()).await;
+        let mut slot = locked.map_err(|_| StoreError::Unavailable("earlier writes take too long".to_owned()))?;
+        let connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await.map_err(before)?,
+        };
+        Ok(Writer { slot, connection })
+    }
+}
+
+/// The writing connection, checked out. It goes back only if the write ended well.
+pub(super) struct Writer<'a> {
+    slot: MutexGuard<'a, Option<SqliteConnection>>,
+    connection: SqliteConnection,
+}
+
+impl Writer<'_> {
+    /// Begins a transaction that has the right to write from its first statement on.
+    pub(super) async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
+        self.connection.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(before)
+    }
+
+    /// Puts the connection back.
+    pub(super) fn done(mut self) {
+        *self.slot = Some(self.connection);
+    }
+}
+
+/// Commits; once this returns, the transaction is on the disk.
+pub(super) async fn commit(transaction: Transaction<'_, Sqlite>) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(|error| store_error(&error, Stage::Commit))
+}
+
+/// Write-ahead log, and a flush to the disk with every commit: an acknowledged entry survives a loss of power.
+pub(super) fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+}
+
+#[cfg(test)]
+impl Writer<'_> {
+    pub(super) async fn execute(&mut self, sql: sqlx::AssertSqlSafe<String>) {
+        sqlx::query(sql).fetch_all(&mut self.connection).await.unwrap();
+    }
+}

@@ -1,0 +1,142 @@
+//! The store in one file, for one process: SQLite with a write-ahead log, flushed with every commit.
+//!
+//! One connection writes, in `BEGIN IMMEDIATE` transactions; a few read. A lock on the data folder keeps a second
+//! process out, so whoever was alive before is dead. The outcomes are those of `postgres`, the contract suite is the
+//! same; `Locked` occurs only for a conversation that stands twice in one batch.
+
+mod append;
+mod claim;
+mod database;
+mod error;
+mod folder;
+mod migrate;
+mod read;
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use database::Database;
+pub(super) use folder::file_of_url;
+use onya_actors::ports::{
+    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError, Summary, Tail,
+    TailLimit,
+};
+use onya_core::conversation::{Entry, KnownKey};
+use onya_core::desk::Waiting;
+use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
+use sqlx::ConnectOptions as _;
+use uuid::Uuid;
+
+use super::migrations::{Direction, SQLITE, StepStatus, status};
+use super::observe::{pool_connections, timed};
+use super::{ConnectError, Settings};
+
+/// The embedded store, as one incarnation uses it.
+pub struct SqliteLog {
+    database: Arc<Database>,
+    incarnation: Uuid,
+}
+
+impl SqliteLog {
+    /// Locks the folder, opens the file and brings the schema up to date.
+    pub async fn connect(settings: &Settings, file: &Path, incarnation: Uuid) -> Result<Self, ConnectError> {
+        Ok(Self { database: Arc::new(Database::open(settings, file).await?), incarnation })
+    }
+}
+
+/// Moves the schema of this file, under the lock on its folder; with no direction only says what is applied.
+pub(super) async fn migrate(file: &Path, direction: Option<Direction>) -> Result<Vec<StepStatus>, ConnectError> {
+    if direction.is_none() && !file.exists() {
+        return Ok(status(SQLITE, &[]));
+    }
+    let _lock = folder::lock(file)?;
+    let connection = database::options(file).connect().await;
+    let mut connection = connection.map_err(|error| ConnectError::Unreachable(error::describe(&error)))?;
+    migrate::run(&mut connection, direction).await
+}
+
+#[async_trait]
+impl EventLog for SqliteLog {
+    async fn register(&self, member: &Member) -> Result<(), StoreError> {
+        timed("register", claim::register(&self.database, member)).await
+    }
+
+    async fn history_epoch(&self) -> Result<Uuid, StoreError> {
+        timed("history_epoch", read::history_epoch(&self.database)).await
+    }
+
+    async fn open(&self, new: NewConversation) -> Result<Opening, StoreError> {
+        timed("open", claim::open(&self.database, &new)).await
+    }
+
+    async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
+        timed("claim", claim::claim(&self.database, self.incarnation, conversation, tail)).await
+    }
+
+    async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
+        timed("release", claim::release(&self.database, held)).await
+    }
+
+    async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        timed("append", append::append(&self.database, batch)).await
+    }
+
+    async fn known_keys(
+        &self,
+        conversation: ConversationId,
+        participant: ParticipantId,
+        ids: &[ClientMsgId],
+    ) -> Result<Vec<KnownKey>, StoreError> {
+        timed("known_keys", read::known_keys(&self.database, conversation, participant, ids)).await
+    }
+
+    async fn tail(&self, conversation: ConversationId, limit: TailLimit) -> Result<Option<Tail>, StoreError> {
+        timed("tail", read::tail(&self.database, conversation, limit)).await
+    }
+
+    async fn page(&self, conversation: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
+        timed("page", read::page(&self.database, conversation, page)).await
+    }
+
+    async fn summary(&self, conversation: ConversationId) -> Result<Option<Summary>, StoreError> {
+        timed("summary", read::summary(&self.database, conversation)).await
+    }
+
+    async fn open_conversation_of(&self, customer: ParticipantId) -> Result<Option<ConversationId>, StoreError> {
+        timed("open_conversation_of", read::open_conversation_of(&self.database, customer)).await
+    }
+
+    async fn open_conversations(
+        &self,
+        before: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        timed("open_conversations", read::open_conversations(&self.database, before, limit)).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
+        let readers = self.database.readers();
+        pool_connections(readers.size(), readers.num_idle());
+        timed("due", read::due(&self.database, self.incarnation, now, limit)).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        timed("waiting", read::waiting(&self.database)).await
+    }
+
+    async fn record_crash(
+        &self,
+        conversation: ConversationId,
+        now: Timestamp,
+        window_ms: u64,
+    ) -> Result<u32, StoreError> {
+        timed("record_crash", claim::record_crash(&self.database, conversation, now, window_ms)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        timed("ping", read::ping(&self.database)).await
+    }
+}

@@ -1,0 +1,1 @@
+DELETE FROM crashes WHERE conversation = $1 AND at <= $2

@@ -1,0 +1,274 @@
+//! Rows ⇄ core events. What is written here is read by every later version: a golden file freezes the form.
+//!
+//! An event is JSON text with its kind in a column of its own; the key of a command lies in columns, so that the
+//! database can compare it. Both backends use these rows, and only bind and fetch them.
+
+use onya_actors::ports::{Append, Fence, Opening, StoreError, Summary};
+use onya_core::conversation::{Commitment, Control, Entry, Event, Head, Key, KnownKey};
+use onya_core::desk::Waiting;
+use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The columns `seq, customer_prev, at, body, participant, client_msg_id, commitment`.
+pub(super) type EntryRow = (i64, i64, i64, String, Option<Uuid>, Option<String>, Option<Vec<u8>>);
+
+/// The columns `seq, participant, client_msg_id, commitment`.
+pub(super) type KeyRow = (i64, Uuid, String, Vec<u8>);
+
+/// The columns `id, customer, language, opened_at, last_seq, control, control_version, epoch, turn_seq, turn_attempt`.
+pub(super) type SummaryRow = (Uuid, Uuid, String, i64, i64, String, i64, i64, Option<i64>, Option<i64>);
+
+/// The columns `conversation, control_version, queued`.
+pub(super) type WaitingRow = (Uuid, i64, String);
+
+/// Something that has no stored form; says what, and never quotes a text.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unstorable(pub(super) String);
+
+/// A row of `entries` to write.
+#[derive(Debug)]
+pub(super) struct StoredEntry {
+    pub(super) seq: i64,
+    pub(super) customer_prev: i64,
+    pub(super) customer_sees: bool,
+    pub(super) at: i64,
+    pub(super) kind: &'static str,
+    pub(super) body: String,
+    pub(super) participant: Option<Uuid>,
+    pub(super) client_msg_id: Option<String>,
+    pub(super) commitment: Option<Vec<u8>>,
+}
+
+impl StoredEntry {
+    pub(super) fn new(entry: &Entry) -> Result<Self, Unstorable> {
+        let key = entry.key.as_ref();
+        Ok(Self {
+            seq: integer(entry.seq)?,
+            customer_prev: integer(entry.customer_prev)?,
+            customer_sees: entry.event.customer_sees(),
+            at: entry.at.0,
+            kind: entry.event.kind(),
+            body: json(&entry.event)?,
+            participant: key.map(|key| key.participant.0),
+            client_msg_id: key.map(|key| key.client_msg_id.as_str().to_owned()),
+            commitment: key.map(|key| key.commitment.0.to_vec()),
+        })
+    }
+}
+
+/// The columns of `conversations` and `queue_entries` that a head decides.
+#[derive(Debug)]
+pub(super) struct StoredHead {
+    pub(super) last_seq: i64,
+    pub(super) control: String,
+    pub(super) control_version: i64,
+    /// Set if the conversation is closed; an earlier time that is stored already stays.
+    pub(super) closed_at: Option<i64>,
+    pub(super) turn_seq: Option<i64>,
+    pub(super) turn_attempt: Option<i64>,
+    pub(super) next_deadline: Option<i64>,
+    /// Since when, and all of it as JSON.
+    pub(super) queued: Option<(i64, String)>,
+}
+
+impl StoredHead {
+    pub(super) fn new(head: &Head, now: Timestamp) -> Result<Self, Unstorable> {
+        let turn = head.turn.as_ref();
+        Ok(Self {
+            last_seq: integer(head.last_seq)?,
+            control: json(&head.control)?,
+            control_version: integer(head.control_version)?,
+            closed_at: (head.control == Control::Closed).then_some(now.0),
+            turn_seq: turn.map(|turn| integer(turn.turn)).transpose()?,
+            turn_attempt: turn.map(|turn| i64::from(turn.attempt)),
+            next_deadline: head.next_deadline.map(|at| at.0),
+            queued: head.queued.as_ref().map(|queued| Ok((queued.since.0, json(queued)?))).transpose()?,
+        })
+    }
+}
+
+/// What an append does to one row of `turns`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TurnChange {
+    pub(super) turn: i64,
+    /// Whether this append opens the turn; otherwise it must stand in the table, open.
+    pub(super) opened: bool,
+    pub(super) attempt: i64,
+    /// How and where it ended, if it did.
+    pub(super) end: Option<(&'static str, i64)>,
+}
+
+/// An [`Append`] in the form of rows.
+#[derive(Debug)]
+pub(super) struct StoredAppend {
+    pub(super) conversation: Uuid,
+    pub(super) epoch: i64,
+    pub(super) nonce: Uuid,
+    pub(super) expected_seq: i64,
+    pub(super) head: StoredHead,
+    pub(super) entries: Vec<StoredEntry>,
+    pub(super) turns: Vec<TurnChange>,
+    /// The state as JSON.
+    pub(super) snapshot: Option<String>,
+}
+
+impl StoredAppend {
+    pub(super) fn new(append: &Append) -> Result<Self, Unstorable> {
+        let Some(last) = append.entries.last() else { return Err(Unstorable("no entries".to_owned())) };
+        let contiguous = append.entries.iter().zip(append.expected_seq + 1..).all(|(entry, seq)| entry.seq == seq);
+        if !contiguous || append.head.last_seq != last.seq {
+            return Err(Unstorable("positions are not contiguous".to_owned()));
+        }
+        Ok(Self {
+            conversation: append.conversation.0,
+            epoch: integer(append.fence.epoch)?,
+            nonce: append.fence.nonce,
+            expected_seq: integer(append.expected_seq)?,
+            head: StoredHead::new(&append.head, last.at)?,
+            entries: append.entries.iter().map(StoredEntry::new).collect::<Result<_, _>>()?,
+            turns: turn_changes(&append.entries)?,
+            snapshot: append.snapshot.as_ref().map(json).transpose()?,
+        })
+    }
+}
+
+fn turn_changes(entries: &[Entry]) -> Result<Vec<TurnChange>, Unstorable> {
+    let mut changes: Vec<TurnChange> = Vec::new();
+    for entry in entries {
+        let (turn, opened, attempt, outcome) = match &entry.event {
+            Event::TurnOpened { .. } => (entry.seq, true, 1, None),
+            Event::AttemptStarted { turn, attempt } => (*turn, false, *attempt, None),
+            Event::TurnEnded { turn, attempt, outcome, .. } => (*turn, false, *attempt, Some(outcome.as_str())),
+            _ => continue,
+        };
+        let (turn, attempt) = (integer(turn)?, i64::from(attempt));
+        let end = outcome.map(|outcome| Ok((outcome, integer(entry.seq)?))).transpose()?;
+        match changes.iter_mut().find(|change| change.turn == turn) {
+            Some(change) if change.end.is_some() => {
+                return Err(Unstorable("a turn goes on after its end".to_owned()));
+            }
+            Some(change) => (change.attempt, change.end) = (attempt, end),
+            None => changes.push(TurnChange { turn, opened, attempt, end }),
+        }
+    }
+    Ok(changes)
+}
+
+/// Reads a row of `entries`.
+pub(super) fn entry(row: EntryRow) -> Result<Entry, StoreError> {
+    let (seq, customer_prev, at, body, participant, client_msg_id, commitment) = row;
+    let key = match (participant, client_msg_id, commitment) {
+        (Some(participant), Some(id), Some(commitment)) => Some(key(participant, id, &commitment)?),
+        _ => None,
+    };
+    Ok(Entry {
+        seq: position(seq)?,
+        customer_prev: position(customer_prev)?,
+        at: Timestamp(at),
+        key,
+        event: parse(&body, "an event")?,
+    })
+}
+
+/// Reads rows of `entries` in their order.
+pub(super) fn entries(rows: Vec<EntryRow>) -> Result<Vec<Entry>, StoreError> {
+    rows.into_iter().map(entry).collect()
+}
+
+/// Reads rows of `entries` that come newest first, and turns them round.
+pub(super) fn entries_newest_first(rows: Vec<EntryRow>) -> Result<Vec<Entry>, StoreError> {
+    rows.into_iter().rev().map(entry).collect()
+}
+
+/// Reads a stored command.
+pub(super) fn known_key(row: KeyRow) -> Result<KnownKey, StoreError> {
+    let (seq, participant, client_msg_id, commitment) = row;
+    Ok(KnownKey { key: key(participant, client_msg_id, &commitment)?, seq: position(seq)? })
+}
+
+fn key(participant: Uuid, client_msg_id: String, commitment: &[u8]) -> Result<Key, StoreError> {
+    let client_msg_id = ClientMsgId::new(client_msg_id).map_err(|_| corrupt("a client_msg_id"))?;
+    let commitment = commitment.try_into().map_err(|_| corrupt("a commitment"))?;
+    Ok(Key { participant: ParticipantId(participant), client_msg_id, commitment: Commitment(commitment) })
+}
+
+/// Reads a conversation's row.
+pub(super) fn summary(row: SummaryRow) -> Result<Summary, StoreError> {
+    let (id, customer, language, opened_at, last_seq, control, control_version, epoch, turn_seq, turn_attempt) = row;
+    let attempt = |attempt: i64| u32::try_from(attempt).map_err(|_| corrupt("an attempt"));
+    Ok(Summary {
+        id: ConversationId(id),
+        customer: ParticipantId(customer),
+        language,
+        opened_at: Timestamp(opened_at),
+        last_seq: position(last_seq)?,
+        control: parse(&control, "a control")?,
+        control_version: position(control_version)?,
+        epoch: position(epoch)?,
+        turn: match turn_seq.zip(turn_attempt) {
+            Some((turn, number)) => Some((position(turn)?, attempt(number)?)),
+            None => None,
+        },
+    })
+}
+
+/// Reads what stood in the way of a creation: its id, and whether it is the same customer's.
+pub(super) fn existing((id, own): (Uuid, bool)) -> Result<Opening, StoreError> {
+    if own {
+        Ok(Opening::Existing(ConversationId(id)))
+    } else {
+        Err(StoreError::Refused("the identifier belongs to another customer's conversation".to_owned()))
+    }
+}
+
+/// Reads a row of `queue_entries`.
+pub(super) fn waiting(row: WaitingRow) -> Result<Waiting, StoreError> {
+    let (conversation, control_version, queued) = row;
+    Ok(Waiting {
+        conversation: ConversationId(conversation),
+        control_version: position(control_version)?,
+        queued: parse(&queued, "a queue entry")?,
+    })
+}
+
+/// The entries of an append as bytes, for the dead letters.
+pub(super) fn dead_letter(append: &Append) -> Vec<u8> {
+    serde_json::to_vec(&*append.entries).unwrap_or_default()
+}
+
+/// A fence as it is compared in the database; `None` if it cannot be one that the database gave out.
+pub(super) fn fence_columns(fence: Fence) -> Option<(i64, Uuid)> {
+    Some((i64::try_from(fence.epoch).ok()?, fence.nonce))
+}
+
+/// A number of the core as a column.
+pub(super) fn integer(number: u64) -> Result<i64, Unstorable> {
+    i64::try_from(number).map_err(|_| Unstorable("a number exceeds 63 bits".to_owned()))
+}
+
+/// A position, version or epoch read from a column.
+pub(super) fn position(number: i64) -> Result<Seq, StoreError> {
+    Seq::try_from(number).map_err(|_| corrupt("a negative number"))
+}
+
+/// A value as JSON text.
+pub(super) fn json(value: &impl Serialize) -> Result<String, Unstorable> {
+    serde_json::to_string(value).map_err(|error| Unstorable(format!("no JSON form: {:?}", error.classify())))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| {
+        let (kind, line, column) = (error.classify(), error.line(), error.column());
+        StoreError::Corrupt(format!("{what} does not parse ({kind:?} at {line}:{column})"))
+    })
+}
+
+fn corrupt(what: &'static str) -> StoreError {
+    StoreError::Corrupt(format!("{what} is malformed"))
+}
+
+#[cfg(test)]
+#[path = "stored_tests.rs"]
+mod tests;
