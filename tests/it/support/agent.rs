@@ -36,14 +36,7 @@ impl AgentClient {
         let mut wire = Wire::open(&node.socket_url("/v1/desk/socket")).await;
         wire.hello(&token).await;
         assert!(matches!(wire.expect().await, ServerFrame::Hello { version: 1, .. }));
-        Self {
-            token,
-            queue: Vec::new(),
-            watched: BTreeMap::new(),
-            acks: BTreeMap::new(),
-            refusals: Vec::new(),
-            wire,
-        }
+        Self { token, queue: Vec::new(), watched: BTreeMap::new(), acks: BTreeMap::new(), refusals: Vec::new(), wire }
     }
 
     /// The next frame, applied.
