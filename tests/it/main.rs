@@ -9,6 +9,7 @@
 
 mod support;
 
+mod architecture;
 mod bad_input;
 mod chat;
 mod cli;
@@ -16,5 +17,6 @@ mod handoff;
 mod http;
 mod lifecycle;
 mod pages;
+mod proofs;
 mod resume;
 mod upstream;

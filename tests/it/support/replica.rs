@@ -187,6 +187,11 @@ impl Replica {
         })
     }
 
+    /// Whether this turn was opened.
+    pub fn turn_opened(&self, turn: Seq) -> bool {
+        self.entries.get(&turn).is_some_and(|entry| matches!(entry.body, EntryBody::TurnOpened { .. }))
+    }
+
     /// The turn that answers a message.
     pub fn turn_of(&self, message: Seq) -> Option<Seq> {
         self.entries.values().find_map(|entry| match entry.body {
