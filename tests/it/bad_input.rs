@@ -76,7 +76,11 @@ async fn a_refusal_names_the_command_it_is_about() {
         ),
         (json!({"type": "say", "client_msg_id": "f", "after": "lost", "text": "x"}), ErrorCode::OutOfOrder, Some("f")),
         (json!({"type": "regenerate", "client_msg_id": "g"}), ErrorCode::NothingToDo, Some("g")),
-        (json!({"type": "hand_back", "client_msg_id": "h", "control_version": 9}), ErrorCode::ControlChanged, Some("h")),
+        (
+            json!({"type": "hand_back", "client_msg_id": "h", "control_version": 9}),
+            ErrorCode::ControlChanged,
+            Some("h"),
+        ),
         (json!({"type": "hello", "versions": [1]}), ErrorCode::BadRequest, None),
     ];
     for (frame, code, id) in table {
@@ -110,11 +114,8 @@ async fn a_binary_frame_and_one_that_is_too_large_end_the_socket() {
     ];
     for (message, code, close) in table {
         for hello in [true, false] {
-            let mut wire = if hello {
-                synced(&node, &visitor).await
-            } else {
-                Wire::open(&node.socket_url(&path(&visitor))).await
-            };
+            let mut wire =
+                if hello { synced(&node, &visitor).await } else { Wire::open(&node.socket_url(&path(&visitor))).await };
             // The server may have closed before the last byte was sent.
             let _ = wire.try_send(message.clone()).await;
             let (frames, closed) = wire.until_closed().await;
@@ -156,10 +157,25 @@ async fn a_first_frame_that_is_not_good_is_told_why() {
     let forged = format!("{}x", &visitor.token[..visitor.token.len() - 1]);
     let (mine, desk) = (path(&visitor), "/v1/desk/socket".to_owned());
     let table: Vec<(&str, Value, ErrorCode, CloseCode)> = vec![
-        (&mine, json!({"type": "say", "client_msg_id": "a", "text": "x"}), ErrorCode::BadRequest, CloseCode::BadRequest),
+        (
+            &mine,
+            json!({"type": "say", "client_msg_id": "a", "text": "x"}),
+            ErrorCode::BadRequest,
+            CloseCode::BadRequest,
+        ),
         (&mine, json!("hello"), ErrorCode::BadRequest, CloseCode::BadRequest),
-        (&mine, json!({"type": "hello", "versions": [2, 3], "token": visitor.token}), ErrorCode::UnsupportedVersion, CloseCode::UnsupportedVersion),
-        (&mine, json!({"type": "hello", "versions": [], "token": visitor.token}), ErrorCode::UnsupportedVersion, CloseCode::UnsupportedVersion),
+        (
+            &mine,
+            json!({"type": "hello", "versions": [2, 3], "token": visitor.token}),
+            ErrorCode::UnsupportedVersion,
+            CloseCode::UnsupportedVersion,
+        ),
+        (
+            &mine,
+            json!({"type": "hello", "versions": [], "token": visitor.token}),
+            ErrorCode::UnsupportedVersion,
+            CloseCode::UnsupportedVersion,
+        ),
         (&mine, json!({"type": "hello", "versions": [1]}), ErrorCode::Unauthenticated, CloseCode::BadToken),
         (&mine, hello("nonsense"), ErrorCode::Unauthenticated, CloseCode::BadToken),
         (&mine, hello(&forged), ErrorCode::Unauthenticated, CloseCode::BadToken),
@@ -170,7 +186,12 @@ async fn a_first_frame_that_is_not_good_is_told_why() {
         (&mine, hello(&admin), ErrorCode::Forbidden, CloseCode::Forbidden),
         (&desk, hello(&visitor.token), ErrorCode::Forbidden, CloseCode::Forbidden),
         (&desk, hello(&admin), ErrorCode::Forbidden, CloseCode::Forbidden),
-        (&mine, json!({"type": "hello", "versions": [1], "token": visitor.token, "cursor": {"history_epoch": Uuid::nil(), "seq": -1}}), ErrorCode::BadRequest, CloseCode::BadRequest),
+        (
+            &mine,
+            json!({"type": "hello", "versions": [1], "token": visitor.token, "cursor": {"history_epoch": Uuid::nil(), "seq": -1}}),
+            ErrorCode::BadRequest,
+            CloseCode::BadRequest,
+        ),
     ];
     for (path, frame, code, close) in table {
         let mut wire = Wire::open(&node.socket_url(path)).await;

@@ -81,7 +81,9 @@ async fn a_log_is_paged_both_ways(backend: Backend) {
         let body = json!({"text": format!("message {number}")});
         node.post(&path, (&visitor.token, &format!("m{number}")), body).await.ok();
     }
-    node.post(&format!("/v1/conversations/{}/close", visitor.conversation), (&visitor.token, "c"), json!({})).await.ok();
+    node.post(&format!("/v1/conversations/{}/close", visitor.conversation), (&visitor.token, "c"), json!({}))
+        .await
+        .ok();
     let all = entries(&node, &visitor, "?limit=200").await;
     assert_eq!(all["has_more"], false);
     let all = all["entries"].as_array().unwrap().clone();
@@ -117,9 +119,8 @@ async fn staff_take_a_conversation_over_http(backend: Backend) {
     let version = queue["entries"][0]["control_version"].clone();
     let open = node.get("/v1/conversations?state=open", &agent).await.ok();
     assert_eq!(open["conversations"][0]["id"], json!(visitor.conversation));
-    let send = async |key: &str, path: &str, body: Value| {
-        node.post(&format!("{base}/{path}"), (&agent, key), body).await
-    };
+    let send =
+        async |key: &str, path: &str, body: Value| node.post(&format!("{base}/{path}"), (&agent, key), body).await;
     assert_eq!(send("c0", "claim", json!({"control_version": 0})).await.code(), "control_changed");
     send("c1", "claim", json!({"control_version": version})).await.ok();
     send("m1", "messages", json!({"text": "Ada here"})).await.ok();
@@ -234,7 +235,15 @@ async fn a_request_that_is_not_good_is_told_why() {
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{shown}");
         assert_eq!(answer.headers["content-type"], "application/json");
     }
-    for query in ["?limit=0", "?limit=201", "?limit=x", "?after=-1", "?before=-1", "?after=1&before=2", "?after=9999999999999999999"] {
+    for query in [
+        "?limit=0",
+        "?limit=201",
+        "?limit=x",
+        "?after=-1",
+        "?before=-1",
+        "?after=1&before=2",
+        "?after=9999999999999999999",
+    ] {
         let answer = node.get(&format!("{base}/entries{query}"), &visitor.token).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "bad_request"), "{query}");
     }

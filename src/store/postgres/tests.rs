@@ -316,6 +316,44 @@ async fn what_only_the_database_finds_wrong_is_bisected_to_one_conversation() {
     assert_eq!(backend.number("SELECT count(*) FROM entries").await, 33 + 30 * 2);
 }
 
+/// A plan that is made on empty tables must not be one that reads all of them.
+#[tokio::test]
+async fn an_append_reads_as_few_rows_from_long_tables_as_from_short_ones() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    let log = PostgresLog::connect(&backend.settings(), node.incarnation).await.unwrap();
+    let talk = node.talk().await;
+    let mut lane = log.database.lanes.lane().await.unwrap();
+    let mut rows_read = async || {
+        let mut transaction = lane.connection.begin().await.unwrap();
+        assert_eq!(outcome(&mut transaction, APPEND, &item(&talk, "m1")).await, "accepted");
+        let read: i64 = sqlx::query_scalar(
+            "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables",
+        )
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+        transaction.rollback().await.unwrap();
+        read
+    };
+    let short = rows_read().await;
+    backend
+        .execute(
+            "INSERT INTO entries SELECT gen_random_uuid(), 1, 0, true, 1, 0, 'rated', '{}', gen_random_uuid(), 'm', '' \
+         FROM generate_series(1, 3000)",
+        )
+        .await;
+    backend.execute("INSERT INTO turns SELECT gen_random_uuid(), 1, 1 FROM generate_series(1, 3000)").await;
+    backend
+        .execute(
+            "INSERT INTO conversations (id, customer, language, opened_at, last_seq, control, control_version) \
+             SELECT gen_random_uuid(), gen_random_uuid(), 'en', 0, 1, '{}', 0 FROM generate_series(1, 3000)",
+        )
+        .await;
+    let long = rows_read().await;
+    assert!(long <= short + 2, "{short} rows, then {long}");
+}
+
 #[tokio::test]
 async fn processes_that_start_at_once_find_one_schema_and_one_history() {
     let backend = TestPostgres::empty().await;

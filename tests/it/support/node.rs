@@ -91,10 +91,6 @@ impl TestNode {
         format!("http://{}", self.server)
     }
 
-    pub fn data_dir(&self) -> PathBuf {
-        self.settings.folder.path().join("data")
-    }
-
     /// What the node has logged since its first start.
     pub fn log(&self) -> String {
         std::fs::read_to_string(log_file(self.settings.folder.path())).unwrap()

@@ -159,8 +159,7 @@ impl Replica {
 
     fn reset(&mut self, reset: &Reset) {
         assert!(!self.ended.contains(&reset.turn), "turn {} begins again after its end", reset.turn);
-        let fresh =
-            LiveTurn { turn: reset.turn, epoch: reset.epoch, attempt: reset.attempt, text: String::new() };
+        let fresh = LiveTurn { turn: reset.turn, epoch: reset.epoch, attempt: reset.attempt, text: String::new() };
         if let Some(live) = &self.live {
             assert!(order(&fresh) > order(live), "an attempt that is not new: {reset:?}");
         }
