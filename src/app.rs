@@ -1,33 +1,175 @@
 //! Composition root: settings → adapters → actors → edge, and back in reverse when the process is told to stop.
+//!
+//! ```text
+//! start   telemetry · ports bound · keys · store · redis · model · actors · edge · ready
+//! drain   not ready · replies finish · batches flushed · ownership given up · sockets closed · ports closed · telemetry
+//! ```
+//!
+//! The only module that knows all its siblings. Nothing is decided here that a setting does not say.
 
-use secrecy::ExposeSecret as _;
+mod goodbye;
+mod probes;
+mod redis;
+mod settings;
+mod world;
 
+use std::fs::DirBuilder;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use onya_actors::ports::{Clock, EventLog, Member, Model, Random};
+use onya_actors::{Ports, Sessions};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use self::goodbye::Signals;
+use self::world::{SystemClock, SystemRandom};
+use crate::auth::{Issuer, KeySet, Verifier};
 use crate::config::Config;
-use crate::store;
+use crate::edge::{self, Edge, Listening, Origins, Probe, Readiness, ServeLimits, Sockets};
 use crate::telemetry::Telemetry;
+use crate::{llm, store};
 
-/// Runs the server until it is told to stop.
+/// Where the server can be reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The server for customers and staff.
+    pub server: SocketAddr,
+    /// `/metrics`.
+    pub metrics: SocketAddr,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was told to stop, and everything was brought to its end.
+    Stopped,
+    /// A part that everything needs has crashed.
+    Failed,
+}
+
+/// Everything that runs.
+struct Running {
+    sessions: Sessions,
+    edge: Arc<Edge>,
+    /// Told to stop taking connections.
+    stop: CancellationToken,
+    /// The tasks that take connections.
+    servers: TaskTracker,
+}
+
+/// What the store is told; `onya migrate` tells it the same.
+#[must_use]
+pub fn store_settings(config: &Config) -> store::Settings {
+    settings::store(config)
+}
+
+/// Runs the server until it is told to stop. `announce` is told the addresses as soon as it serves.
 ///
 /// # Errors
 /// When a part of it cannot start.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, announce: impl FnOnce(Addresses)) -> anyhow::Result<Ending> {
     let telemetry = Telemetry::start(&config)?;
-    tracing::info!(profile = config.profile.name(), "starting");
-    tokio::signal::ctrl_c().await?;
+    tracing::info!(profile = config.profile.name(), version = env!("CARGO_PKG_VERSION"), "starting");
+    let outcome = Box::pin(run_until_told(&config, &telemetry, announce)).await;
+    if let Err(error) = &outcome {
+        tracing::error!(error = format!("{error:#}"), "cannot start");
+    }
     telemetry.shutdown().await;
-    Ok(())
+    outcome
 }
 
-/// Where the store is, according to the configuration.
-pub(crate) fn store_settings(config: &Config) -> store::Settings {
-    let database = &config.database;
-    store::Settings {
-        url: database.url.expose_secret().to_owned(),
-        data_dir: config.node.data_dir.clone(),
-        max_connections: database.max_connections,
-        lanes: database.lanes,
-        acquire_timeout_ms: database.acquire_timeout_ms,
-        statement_timeout_ms: database.statement_timeout_ms,
-        lock_timeout_ms: database.lock_timeout_ms,
+async fn run_until_told(
+    config: &Config,
+    telemetry: &Telemetry,
+    announce: impl FnOnce(Addresses),
+) -> anyhow::Result<Ending> {
+    let mut signals = Signals::listen()?;
+    let ports = BoundPorts::bind(config).await?;
+    let addresses = Addresses { server: ports.server.address, metrics: ports.metrics.address };
+    let mut running = signals.unless_told(start(config, telemetry, ports)).await?;
+    running.edge.ready.set(true);
+    tracing::info!(address = %addresses.server, metrics = %addresses.metrics, "ready");
+    announce(addresses);
+    let ending = tokio::select! {
+        () = signals.told() => Ending::Stopped,
+        () = running.sessions.failed() => Ending::Failed,
+    };
+    match ending {
+        Ending::Stopped => goodbye::drain(&running, &mut signals).await,
+        Ending::Failed => tracing::error!("a part that everything needs has crashed; a new process starts clean"),
     }
+    Ok(ending)
+}
+
+struct BoundPorts {
+    server: Listening,
+    metrics: Listening,
+}
+
+impl BoundPorts {
+    /// First of all: a port that is taken must show before a database is changed.
+    async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let server = (config.server.host, config.server.port).into();
+        let metrics = (config.metrics.host, config.metrics.port).into();
+        Ok(Self {
+            server: Listening::bind(server)
+                .await
+                .with_context(|| format!("cannot listen on {server} (server.port)"))?,
+            metrics: Listening::bind(metrics)
+                .await
+                .with_context(|| format!("cannot listen on {metrics} (metrics.port)"))?,
+        })
+    }
+}
+
+async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> anyhow::Result<Running> {
+    create_data_dir(&config.node.data_dir)?;
+    let keys = KeySet::load_or_generate(&config.auth)?;
+    let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let log = connect_store(config, &*clock).await?;
+    let redis = redis::connect(&config.redis).await?;
+    let model: Arc<dyn Model> = llm::build(settings::llm(config), Arc::clone(&clock), Arc::clone(&random))?;
+    let world = Ports { log: Arc::clone(&log), model, clock, random: Arc::clone(&random) };
+    let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
+    let mut parts: Vec<Box<dyn Probe>> =
+        vec![Box::new(probes::StoreProbe::new(log, &config.database)), Box::new(probes::ModelProbe::new(&config.llm))];
+    parts.extend(redis.map(|redis| Box::new(redis) as Box<dyn Probe>));
+    let edge = Arc::new(Edge {
+        sessions: sessions.clone(),
+        verifier: Verifier::new(&keys, &config.auth),
+        issuer: Issuer::new(&keys, &config.auth),
+        origins: Origins::only(config.server.effective_origins(ports.server.address.port())),
+        sockets: Sockets::new(config.server.max_sockets),
+        limits: settings::edge(config),
+        probes: parts,
+        random,
+        node: config.node.name.clone(),
+        ready: Readiness::default(),
+    });
+    let limits = ServeLimits { header_timeout_ms: config.server.header_timeout_ms };
+    let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
+    servers.spawn(edge::serve(ports.server, edge::router(Arc::clone(&edge)), limits, stop.clone()));
+    let metrics = edge::metrics_router(telemetry.metrics.clone());
+    servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
+    servers.close();
+    Ok(Running { sessions, edge, stop, servers })
+}
+
+/// What lies in it is nobody else's business: conversations, and keys that make tokens.
+fn create_data_dir(path: &Path) -> anyhow::Result<()> {
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    created.with_context(|| format!("the data folder {} cannot be created", path.display()))
+}
+
+async fn connect_store(config: &Config, clock: &dyn Clock) -> anyhow::Result<Arc<dyn EventLog>> {
+    let incarnation = Uuid::now_v7();
+    let log = store::connect(&settings::store(config), incarnation).await?;
+    let member = Member { incarnation, name: config.node.name.clone(), started_at: clock.now() };
+    log.register(&member).await.context("this process cannot be registered in the database")?;
+    Ok(log)
 }

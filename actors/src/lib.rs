@@ -21,6 +21,7 @@ mod desk;
 mod directory;
 mod persistence;
 pub mod ports;
+mod reading;
 mod sessions;
 mod settings;
 mod supervisor;
@@ -30,5 +31,6 @@ mod system;
 pub mod testing;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, StaffConnection};
+pub use reading::EntriesPage;
 pub use sessions::{Ports, Sessions, StartError};
 pub use settings::Settings;

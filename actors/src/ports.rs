@@ -56,6 +56,13 @@ pub trait EventLog: Send + Sync + 'static {
     /// The customer's open conversation, if there is one.
     async fn open_conversation_of(&self, customer: ParticipantId) -> Result<Option<ConversationId>, StoreError>;
 
+    /// Conversations that are not closed, newest first, from the one before `before` on; at most `limit`, 1 to 200.
+    async fn open_conversations(
+        &self,
+        before: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError>;
+
     /// Conversations that nobody alive but this incarnation may own, and that need an owner now: a timer is due by
     /// `now`, or a turn is open and the owner is dead or absent. At most `limit`, longest overdue first.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError>;

@@ -76,6 +76,7 @@ suite! {
         crashes_are_counted_within_their_window;
     reading:
         pages_run_both_ways_in_both_views
+        open_conversations_are_listed_newest_first_and_closed_ones_are_not
         a_tail_is_bounded_by_entries_and_by_bytes
         stored_commands_are_found_by_their_ids
         the_summary_follows_the_log

@@ -282,6 +282,22 @@ impl EventLog for MemoryLog {
         Ok(inner.conversations.iter().find(|(_, stored)| open(stored)).map(|(id, _)| *id))
     }
 
+    async fn open_conversations(
+        &self,
+        before: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        let inner = self.lock();
+        let open = |(id, stored): &(&ConversationId, &Stored)| {
+            stored.head.control != Control::Closed && before.is_none_or(|before| **id < before)
+        };
+        let mut open: Vec<_> =
+            inner.conversations.iter().filter(open).map(|(id, stored)| stored.summary(*id)).collect();
+        open.sort_by_key(|summary| std::cmp::Reverse(summary.id));
+        open.truncate(limit);
+        Ok(open)
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
         let inner = self.lock();
         let due = |stored: &Stored| {

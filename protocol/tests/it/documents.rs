@@ -107,3 +107,90 @@ fn the_page_of_a_code_says_what_it_is_and_shows_one() {
         }
     }
 }
+
+/// A client that knows nothing but the rules of the document.
+#[derive(Default)]
+struct Reader {
+    cursor: u64,
+    ended: u64,
+    live: ((u64, u64, u64), String),
+}
+
+impl Reader {
+    fn read(&mut self, frame: &Value) {
+        let number = |field: &str| frame[field].as_u64().unwrap_or_else(|| panic!("{field} of {frame}"));
+        let name = || (number("turn"), number("epoch"), number("attempt"));
+        match frame["type"].as_str().unwrap() {
+            "synced" => {
+                frame["entries"].as_array().unwrap().iter().for_each(|entry| self.take(entry));
+                self.cursor = number("position");
+                if let Some(turn) = frame.get("turn") {
+                    let number = |field: &str| turn[field].as_u64().unwrap();
+                    let name = (number("turn"), number("epoch"), number("attempt"));
+                    self.live = (name, turn["text"].as_str().unwrap().to_owned());
+                }
+            }
+            "entry" => self.take(frame),
+            "delta" => {
+                assert!(name().0 > self.ended && name() >= self.live.0, "withdrawn: {frame}");
+                if name() > self.live.0 {
+                    self.live = (name(), String::new());
+                }
+                assert_eq!(number("offset"), self.live.1.len() as u64, "{frame}");
+                self.live.1.push_str(frame["text"].as_str().unwrap());
+            }
+            _ => {}
+        }
+    }
+
+    fn take(&mut self, entry: &Value) {
+        let (seq, prev) = (entry["seq"].as_u64().unwrap(), entry["prev"].as_u64().unwrap());
+        if seq <= self.cursor {
+            return;
+        }
+        assert!(prev <= self.cursor, "a hole before {entry}");
+        self.cursor = seq;
+        if entry["kind"] == "turn_ended" {
+            self.ended = entry["turn"].as_u64().unwrap();
+            assert_eq!(self.live.0.0, self.ended);
+            assert_eq!(entry["text"], self.live.1);
+        }
+    }
+}
+
+#[test]
+fn the_example_session_follows_the_rules_of_the_document() {
+    let text = read(&docs().join("PROTOCOL.md"));
+    let mut reader = Reader::default();
+    for line in fenced(&text, "json session") {
+        let step: Value = parse(&line);
+        if step["from"] == "server" {
+            reader.read(&step["frame"]);
+        }
+        if let Some(cursor) = step["frame"].get("cursor").filter(|_| step["from"] == "customer") {
+            assert_eq!(cursor["seq"], reader.cursor);
+        }
+    }
+    assert_eq!(reader.cursor, 17);
+}
+
+#[test]
+fn every_example_of_the_api_document_has_the_fields_of_its_type() {
+    let text = read(&docs().join("API.md"));
+    for line in fenced(&text, "json") {
+        let example: Value = parse(&line);
+        match &example {
+            json if json.get("error").is_some() => drop(parse::<Refusal>(&json["error"].to_string())),
+            json if json.get("waiting").is_some() => {
+                let mut frame = json.clone();
+                frame["type"] = "queue".into();
+                drop(parse::<ServerFrame>(&frame.to_string()));
+            }
+            json if json.get("entries").is_some() => {
+                drop(parse::<Vec<onya_protocol::LogEntry>>(&json["entries"].to_string()));
+            }
+            json if json.get("seq").is_some() => assert!(json["repeated"].is_boolean(), "{line}"),
+            _ => {}
+        }
+    }
+}

@@ -47,6 +47,22 @@ pub(super) async fn pages_run_both_ways_in_both_views(backend: &impl Backend) {
     }
 }
 
+pub(super) async fn open_conversations_are_listed_newest_first_and_closed_ones_are_not(backend: &impl Backend) {
+    let node = Node::start(backend, "a").await;
+    let (first, mut second, third, fourth) =
+        (node.open().await, node.talk().await, node.open().await, node.open().await);
+    let close = second.request(second.customer(), "c1", Action::Close { control_version: None });
+    second.must_store(close).await;
+    let ids = async |before, limit| {
+        let open = node.log.open_conversations(before, limit).await.unwrap();
+        open.into_iter().map(|summary| summary.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None, 10).await, [fourth, third, first]);
+    assert_eq!(ids(None, 2).await, [fourth, third]);
+    assert_eq!(ids(Some(third), 2).await, [first]);
+    assert_eq!(ids(Some(first), 2).await, []);
+}
+
 async fn walk(node: &Node, id: ConversationId, view: View, forward: bool) -> Vec<Entry> {
     let mut found: Vec<Entry> = Vec::new();
     loop {

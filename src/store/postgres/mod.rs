@@ -106,6 +106,14 @@ impl EventLog for PostgresLog {
         timed("open_conversation_of", read::open_conversation_of(&self.database, customer)).await
     }
 
+    async fn open_conversations(
+        &self,
+        before: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        timed("open_conversations", read::open_conversations(&self.database, before, limit)).await
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
         let pool = self.database.pool();
         pool_connections(pool.size(), pool.num_idle());

@@ -91,6 +91,20 @@ pub(super) async fn open_conversation_of(
     Ok(id.map(ConversationId))
 }
 
+pub(super) async fn open_conversations(
+    database: &Database,
+    before: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<Summary>, StoreError> {
+    let query = sqlx::query_as(include_str!("../queries/open_conversations.sql"))
+        .bind(before.map_or(Uuid::max(), |before| before.0))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut checkout = database.connection().await?;
+    let rows: Vec<SummaryRow> = bounded(database, query.fetch_all(checkout.get())).await?;
+    checkout.done();
+    rows.into_iter().map(stored::summary).collect()
+}
+
 pub(super) async fn due(
     database: &Database,
     incarnation: Uuid,

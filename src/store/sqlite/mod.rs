@@ -109,6 +109,14 @@ impl EventLog for SqliteLog {
         timed("open_conversation_of", read::open_conversation_of(&self.database, customer)).await
     }
 
+    async fn open_conversations(
+        &self,
+        before: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        timed("open_conversations", read::open_conversations(&self.database, before, limit)).await
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
         let readers = self.database.readers();
         pool_connections(readers.size(), readers.num_idle());

@@ -9,7 +9,7 @@ use sqlx::pool::PoolConnection;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::error::before;
+use super::error::{self, before};
 use crate::store::stored::{self, EntryRow, KeyRow, SummaryRow, WaitingRow};
 
 async fn reader(database: &Database) -> Result<PoolConnection<sqlx::Sqlite>, StoreError> {
@@ -77,6 +77,18 @@ pub(super) async fn open_conversation_of(
     let query = sqlx::query_scalar(include_str!("../queries/open_of_customer.sql")).bind(customer.0);
     let id: Option<Uuid> = query.fetch_optional(database.readers()).await.map_err(before)?;
     Ok(id.map(ConversationId))
+}
+
+pub(super) async fn open_conversations(
+    database: &Database,
+    before: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<Summary>, StoreError> {
+    let query = sqlx::query_as(include_str!("../queries/open_conversations.sql"))
+        .bind(before.map_or(Uuid::max(), |before| before.0))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows: Vec<SummaryRow> = query.fetch_all(database.readers()).await.map_err(error::before)?;
+    rows.into_iter().map(stored::summary).collect()
 }
 
 pub(super) async fn due(

@@ -1,0 +1,41 @@
+//! Tokens for visitors who have none.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::responses::PublicErrors;
+use crate::edge::Edge;
+use crate::edge::error::Failure;
+
+/// A token for a new visitor.
+#[derive(Serialize, ToSchema)]
+pub(in crate::edge) struct AnonymousToken {
+    /// The token: send it as `Authorization: Bearer TOKEN`, or in the `hello` of a socket.
+    token: String,
+    /// Who the visitor is from now on.
+    participant: Uuid,
+    /// When the token ends, in ms since 1970.
+    expires_at: u64,
+}
+
+/// A token for a visitor
+///
+/// Makes somebody new. Keep the token: it is all that connects the visitor with the conversation.
+#[utoipa::path(post, path = "/v1/tokens/anonymous", tag = "tokens", security(()),
+    responses((status = 201, body = AnonymousToken, description = "a new visitor"), PublicErrors))]
+pub(in crate::edge) async fn anonymous(
+    State(edge): State<Arc<Edge>>,
+) -> Result<(StatusCode, Json<AnonymousToken>), Failure> {
+    let issued = edge.issuer.anonymous_customer()?;
+    let expires_at = issued.expires_at_s.saturating_mul(1_000);
+    Ok((
+        StatusCode::CREATED,
+        Json(AnonymousToken { token: issued.token, participant: issued.participant.0, expires_at }),
+    ))
+}

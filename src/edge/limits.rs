@@ -1,0 +1,82 @@
+//! How many WebSockets are open, and the end of them all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// The open sockets: a bound, their tasks, and a way to end those that nothing else ends.
+#[derive(Clone, Debug)]
+pub struct Sockets {
+    open: Arc<AtomicUsize>,
+    max: usize,
+    tasks: TaskTracker,
+    ending: CancellationToken,
+}
+
+/// A socket's place; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    open: Arc<AtomicUsize>,
+    _tracked: TaskTrackerToken,
+}
+
+impl Sockets {
+    /// At most so many at once.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
+        Self { open: Arc::default(), max, tasks, ending }
+    }
+
+    /// A place for one more, if there is one.
+    pub(super) fn take_place(&self) -> Option<Place> {
+        let taken =
+            self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < self.max).then_some(open + 1));
+        taken.ok().map(|_| Place { open: Arc::clone(&self.open), _tracked: self.tasks.token() })
+    }
+
+    /// Runs a socket. [`Sockets::finished`] waits for it.
+    pub(super) fn run(&self, socket: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(socket);
+    }
+
+    /// Resolves when sockets should close on their own.
+    pub(super) fn ending(&self) -> CancellationToken {
+        self.ending.clone()
+    }
+
+    /// Tells sockets that were not told otherwise to close.
+    pub fn end(&self) {
+        self.ending.cancel();
+        self.tasks.close();
+    }
+
+    /// Resolves when the last socket is closed, once [`Sockets::end`] was called.
+    pub async fn finished(&self) {
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_again_when_its_socket_is_gone() {
+        let sockets = Sockets::new(2);
+        let first = sockets.take_place().unwrap();
+        let _second = sockets.take_place().unwrap();
+        assert!(sockets.take_place().is_none());
+        drop(first);
+        assert!(sockets.take_place().is_some());
+    }
+}

@@ -1,0 +1,91 @@
+//! What surrounds every request: the origin gate, the time limit, a span, metrics, and headers that browsers obey.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use onya_protocol::ErrorCode;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
+
+use super::Edge;
+use super::error::Failure;
+use crate::telemetry::names::{HTTP_REQUEST_SECONDS, HTTP_REQUESTS_TOTAL};
+use crate::telemetry::traceparent;
+
+/// Pages set a policy of their own; everything else is data and may do nothing.
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// The gate, the limit and the measurements.
+pub(super) async fn observe(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("http", %method, route, status = tracing::field::Empty);
+    traceparent::adopt(&span, header_text(&request, "traceparent"));
+    let response = answer(&edge, request, next).instrument(span.clone()).await;
+    let status = response.status().as_u16();
+    span.record("status", status);
+    let labels = [("method", method_label(&method)), ("route", route.clone()), ("status", status.to_string())];
+    metrics::counter!(HTTP_REQUESTS_TOTAL, &labels).increment(1);
+    metrics::histogram!(HTTP_REQUEST_SECONDS, "route" => route).record(began.elapsed().as_secs_f64());
+    with_headers(response)
+}
+
+async fn answer(edge: &Edge, request: Request, next: Next) -> Response {
+    if must_show_origin(&request) && !edge.origins.allow(request.headers()) {
+        return Failure::new(ErrorCode::Forbidden, "this page may not call this server").into_response();
+    }
+    match timeout(Duration::from_millis(edge.limits.request_timeout_ms), next.run(request)).await {
+        Ok(response) if response.status() == StatusCode::METHOD_NOT_ALLOWED => not_allowed(response),
+        Ok(response) => response,
+        Err(_) => Failure::new(ErrorCode::Unknown, "no answer in time; the outcome is not known").into_response(),
+    }
+}
+
+/// Whatever changes something, and every WebSocket: those are not protected by the same-origin policy.
+fn must_show_origin(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD) || request.headers().contains_key(header::UPGRADE)
+}
+
+/// The router's own answer has no body; the methods that it lists are kept.
+fn not_allowed(response: Response) -> Response {
+    let mut answer = Failure::method_not_allowed().into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    answer
+}
+
+fn with_headers(mut response: Response) -> Response {
+    let always = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    let unless_set = [(header::CONTENT_SECURITY_POLICY, DATA_POLICY), (header::CACHE_CONTROL, "no-store")];
+    let headers = response.headers_mut();
+    for (name, value) in always {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    for (name, value) in unless_set {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A method of the client's own making must not become a label.
+fn method_label(method: &Method) -> String {
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    if known.contains(method) { method.to_string() } else { "other".to_owned() }
+}
+
+fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}

@@ -1,0 +1,71 @@
+//! Every route.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header;
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse as _;
+use axum::routing::{any, get};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::Failure;
+use super::http::{commands, conversations, description, entries, health, pages, queue, tokens};
+use super::{Edge, observe, ws};
+use crate::telemetry::Metrics;
+
+/// The routes that are described in `/openapi.json`.
+fn described() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::with_openapi(description::about())
+        .routes(routes!(tokens::anonymous))
+        .routes(routes!(conversations::create, conversations::list))
+        .routes(routes!(conversations::show))
+        .routes(routes!(entries::page))
+        .routes(routes!(commands::say))
+        .routes(routes!(commands::stop))
+        .routes(routes!(commands::regenerate))
+        .routes(routes!(commands::rate))
+        .routes(routes!(commands::escalate))
+        .routes(routes!(commands::close))
+        .routes(routes!(commands::hand_back))
+        .routes(routes!(queue::show))
+        .routes(routes!(queue::claim))
+        .routes(routes!(queue::take_over))
+        .routes(routes!(health::all))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+}
+
+/// Everything on the server's port.
+pub fn router(edge: Arc<Edge>) -> Router {
+    let (described, _) = described().split_for_parts();
+    described
+        .route("/v1/conversations/{id}/socket", any(ws::customer))
+        .route("/v1/desk/socket", any(ws::staff))
+        .route("/openapi.json", get(description::json))
+        .route("/", get(pages::customer))
+        .route("/desk", get(pages::desk))
+        .route("/docs", get(pages::docs))
+        .route("/assets/{file}", get(pages::asset))
+        .fallback(async || Failure::no_such_route())
+        .layer(DefaultBodyLimit::max(edge.limits.max_body_bytes))
+        .layer(from_fn_with_state(Arc::clone(&edge), observe::observe))
+        .with_state(edge)
+}
+
+/// Everything on the port of the metrics.
+pub fn metrics_router(metrics: Metrics) -> Router {
+    let render = async |State(metrics): State<Metrics>| {
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
+    };
+    Router::new().route("/metrics", get(render)).with_state(metrics)
+}
+
+/// The description of the described routes, and of the sockets beside them.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    described().into_openapi().merge_from(description::sockets())
+}

@@ -1,0 +1,101 @@
+//! From a listening socket to answered requests.
+//!
+//! hyper is driven directly because axum's own `serve` sets no time limit for the header of a request, and a few
+//! thousand clients that send one byte a minute would then hold as many connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The largest header of a request, in bytes: a token has 4 KiB at most.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// How long to wait when the process has no more file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound port that nobody is served on yet.
+#[derive(Debug)]
+pub struct Listening {
+    listener: TcpListener,
+    /// The address, with the port that was really taken.
+    pub address: SocketAddr,
+}
+
+impl Listening {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// When it is taken already, or the address is not of this machine.
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+}
+
+/// Limits of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeLimits {
+    /// Time for the whole header of a request, in ms.
+    pub header_timeout_ms: u64,
+}
+
+/// Serves until told to stop; then requests that have begun are answered, and no more are taken.
+pub async fn serve(listening: Listening, router: Router, limits: ServeLimits, stop: CancellationToken) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits.header_timeout_ms))
+        .max_buf_size(MAX_HEADER_BYTES);
+    let connections = TaskTracker::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listening.listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match stream {
+            Ok((stream, _)) => {
+                connections.spawn(connection(http.clone(), stream, router.clone(), stop.clone()));
+            }
+            Err(error) => accept_failed(&error).await,
+        }
+    }
+    drop(listening);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(http: http1::Builder, stream: TcpStream, router: Router, stop: CancellationToken) {
+    // Without it a small frame waits for the acknowledgement of the one before: up to 40 ms a piece of a reply.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let service = TowerToHyperService::new(router);
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let outcome = tokio::select! {
+        outcome = serving.as_mut() => outcome,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// A client that left before it was accepted is none of our business; everything else is a shortage, and passes.
+async fn accept_failed(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(%error, "no connection can be accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}

@@ -1,0 +1,147 @@
+//! The first frame: who it is, which version, from where in the log. Until it has come, nobody is known.
+
+use std::time::Duration;
+
+use onya_core::ConversationId;
+use onya_core::conversation::{Actor as Person, Role};
+use onya_protocol::{
+    CloseCode, Cursor, CustomerFrame, ErrorCode, Refusal, SERVED_VERSIONS, ServerFrame, StaffFrame, negotiate,
+};
+use tokio::time::timeout;
+
+use super::client;
+use super::socket::{Received, Socket};
+use crate::auth::Principal;
+use crate::edge::Edge;
+use crate::edge::error::auth_code;
+
+/// Which socket was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Route {
+    /// One conversation of a customer.
+    Customer(ConversationId),
+    /// The desk.
+    Staff,
+}
+
+/// Somebody who has said hello.
+pub(super) struct Guest {
+    pub(super) who: Person,
+    pub(super) version: u16,
+    pub(super) cursor: Option<Cursor>,
+    /// End of the token, in seconds since 1970.
+    pub(super) expires_at_s: u64,
+}
+
+/// Why a socket ends before it began, and what is said about it.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    refusal: Option<Refusal>,
+    code: Option<CloseCode>,
+}
+
+impl Farewell {
+    /// The server shuts down.
+    pub(super) fn shutdown() -> Self {
+        Self { refusal: None, code: Some(CloseCode::Shutdown) }
+    }
+
+    /// The system refused, and has counted it.
+    pub(super) fn refused(edge: &Edge, refusal: Refusal) -> Self {
+        let code = if edge.ready.get() { close_code(refusal.code) } else { CloseCode::Shutdown };
+        Self { refusal: Some(refusal), code: Some(code) }
+    }
+
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { refusal: Some(client::refusal(code, message)), code: Some(close_code(code)) }
+    }
+
+    fn silent(code: CloseCode) -> Self {
+        Self { refusal: None, code: Some(code) }
+    }
+
+    fn gone() -> Self {
+        Self { refusal: None, code: None }
+    }
+
+    /// Says it and closes.
+    pub(super) async fn say(self, mut socket: Socket) {
+        let frame = self.refusal.map(ServerFrame::Refused);
+        if socket.send(frame.into_iter()).await.is_ok()
+            && let Some(code) = self.code
+        {
+            socket.close(code).await;
+        }
+    }
+}
+
+struct Hello {
+    versions: Vec<u16>,
+    token: Option<String>,
+    cursor: Option<Cursor>,
+}
+
+/// Waits for the first frame and judges it.
+pub(super) async fn receive(
+    edge: &Edge,
+    socket: &mut Socket,
+    (route, header_token): (Route, Option<String>),
+) -> Result<Guest, Farewell> {
+    let limit = Duration::from_millis(edge.limits.socket.hello_timeout_ms);
+    let received = timeout(limit, socket.receive()).await.map_err(|_| Farewell::silent(CloseCode::HelloTimeout))?;
+    let hello = match received {
+        Received::Text(text) => read(text.as_bytes(), route)?,
+        Received::Binary => return Err(Farewell::new(ErrorCode::BadRequest, "frames are text")),
+        Received::TooLarge => return Err(Farewell::new(ErrorCode::TooLarge, "the frame is larger than allowed")),
+        Received::Malformed => return Err(Farewell::silent(CloseCode::BadRequest)),
+        Received::Gone => return Err(Farewell::gone()),
+    };
+    let version = negotiate(&hello.versions).ok_or_else(|| {
+        Farewell::new(ErrorCode::UnsupportedVersion, format!("served are the versions {SERVED_VERSIONS:?}"))
+    })?;
+    let principal = verify(edge, header_token.or(hello.token))?;
+    let who = person(&principal, route)?;
+    Ok(Guest { who, version, cursor: hello.cursor, expires_at_s: principal.expires_at_s })
+}
+
+fn read(text: &[u8], route: Route) -> Result<Hello, Farewell> {
+    let first = || Farewell::new(ErrorCode::BadRequest, "the first frame must be hello");
+    let malformed = |refusal: Refusal| Farewell { code: Some(close_code(refusal.code)), refusal: Some(refusal) };
+    match route {
+        Route::Customer(_) => match client::read(text).map_err(malformed)? {
+            CustomerFrame::Hello { versions, token, cursor } => Ok(Hello { versions, token, cursor }),
+            _ => Err(first()),
+        },
+        Route::Staff => match client::read(text).map_err(malformed)? {
+            StaffFrame::Hello { versions, token } => Ok(Hello { versions, token, cursor: None }),
+            _ => Err(first()),
+        },
+    }
+}
+
+fn verify(edge: &Edge, token: Option<String>) -> Result<Principal, Farewell> {
+    let token = token.ok_or_else(|| Farewell::new(ErrorCode::Unauthenticated, "hello needs a token"))?;
+    edge.verifier.verify(&token).map_err(|error| Farewell::new(auth_code(error), error.to_string()))
+}
+
+fn person(principal: &Principal, route: Route) -> Result<Person, Farewell> {
+    let role = principal.role.in_conversation().filter(|role| match route {
+        Route::Customer(_) => *role == Role::Customer,
+        Route::Staff => role.is_staff(),
+    });
+    let role = role.ok_or_else(|| Farewell::new(ErrorCode::Forbidden, "this socket is not for this role"))?;
+    Ok(Person { id: principal.participant, role, name: principal.display_name.as_deref().map(str::to_owned) })
+}
+
+/// How a socket closes that is refused with this code.
+fn close_code(code: ErrorCode) -> CloseCode {
+    match code {
+        ErrorCode::UnsupportedVersion => CloseCode::UnsupportedVersion,
+        ErrorCode::Unauthenticated => CloseCode::BadToken,
+        ErrorCode::TokenExpired => CloseCode::TokenExpired,
+        ErrorCode::Forbidden | ErrorCode::NotFound => CloseCode::Forbidden,
+        ErrorCode::TooLarge => CloseCode::Limit,
+        ErrorCode::Busy | ErrorCode::Unknown | ErrorCode::Internal => CloseCode::InsufficientState,
+        _ => CloseCode::BadRequest,
+    }
+}

@@ -1,0 +1,105 @@
+//! WebSockets: one task a socket, no actor.
+//!
+//! ```text
+//! upgrade   headers are right, there is a place  → 101                       or an HTTP failure
+//! hello     first frame, version, token, role    → hello, then synced        or refused, close code
+//! pump      frames in → Connection::handle       queue → frames out          until either side closes
+//! socket    bytes: sizes, time limits, the closing handshake
+//! ```
+//!
+//! Reading is paced by handling, so a client that floods waits for itself. Writing is paced by the reader: what waits is
+//! bounded by [`onya_actors::SendQueue`], whose rules say what a slow reader may lose.
+
+mod client;
+mod hello;
+mod pump;
+mod socket;
+mod upgrade;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use onya_core::ConversationId;
+use onya_protocol::{ErrorCode, Refusal};
+
+use self::hello::{Farewell, Route};
+use self::socket::Socket;
+use self::upgrade::Upgrade;
+use super::Edge;
+use super::error::Failure;
+use super::identity::{Conversation, bearer};
+
+/// When a client that found no place should try again, in ms.
+const NO_PLACE_RETRY_MS: u64 = 5_000;
+
+pub(super) async fn customer(
+    State(edge): State<Arc<Edge>>,
+    Conversation(id): Conversation,
+    request: Request,
+) -> Result<Response, Failure> {
+    open(edge, Route::Customer(id), request)
+}
+
+#[expect(clippy::unused_async, reason = "handlers are async")]
+pub(super) async fn staff(State(edge): State<Arc<Edge>>, request: Request) -> Result<Response, Failure> {
+    open(edge, Route::Staff, request)
+}
+
+fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response, Failure> {
+    let token = bearer(request.headers()).transpose()?.map(str::to_owned);
+    let upgrade = Upgrade::of(&mut request)?;
+    let place = edge.sockets.take_place().filter(|_| edge.ready.get()).ok_or_else(no_place)?;
+    let sockets = edge.sockets.clone();
+    let (response, stream) = upgrade.accept();
+    sockets.run(async move {
+        if let Ok(stream) = stream.await {
+            live(&edge, Socket::new(stream, &edge.limits.socket).await, (route, token)).await;
+        }
+        drop(place);
+    });
+    Ok(response)
+}
+
+/// A socket from its first frame to its end.
+async fn live(edge: &Edge, mut socket: Socket, (route, token): (Route, Option<String>)) {
+    let ending = edge.sockets.ending();
+    let greeted = tokio::select! {
+        greeted = hello::receive(edge, &mut socket, (route, token)) => greeted,
+        () = ending.cancelled() => Err(Farewell::shutdown()),
+    };
+    let outcome = match greeted {
+        Ok(guest) => match route {
+            Route::Customer(id) => customer_session(edge, &mut socket, (guest, id)).await,
+            Route::Staff => staff_session(edge, &mut socket, guest).await,
+        },
+        Err(farewell) => Err(farewell),
+    };
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(code)) => socket.close(code).await,
+        Err(farewell) => farewell.say(socket).await,
+    }
+}
+
+type Outcome = Result<Option<onya_protocol::CloseCode>, Farewell>;
+
+async fn customer_session(
+    edge: &Edge,
+    socket: &mut Socket,
+    (guest, conversation): (hello::Guest, ConversationId),
+) -> Outcome {
+    let connected = edge.sessions.connect_customer(guest.who.clone(), conversation, guest.cursor).await;
+    let connection = connected.map_err(|refusal| Farewell::refused(edge, refusal))?;
+    Ok(pump::run(edge, socket, &connection, &guest).await)
+}
+
+async fn staff_session(edge: &Edge, socket: &mut Socket, guest: hello::Guest) -> Outcome {
+    let connection = edge.sessions.connect_staff(guest.who.clone());
+    Ok(pump::run(edge, socket, &connection, &guest).await)
+}
+
+fn no_place() -> Failure {
+    let refusal = Refusal::new(ErrorCode::Busy, "no more sockets can be opened here now");
+    Refusal { retry_after_ms: Some(NO_PLACE_RETRY_MS), ..refusal }.into()
+}

@@ -1,0 +1,48 @@
+//! What stories are told with: a node of the built program, clients that hold the protocol's promises against it.
+//!
+//! [`TestNode`] is the program on data of its own. [`ChatClient`] and [`AgentClient`] keep a copy of each log with
+//! [`Replica`], which ends the test when a promise of docs/PROTOCOL.md is broken; so a story only has to say what should
+//! happen, never what should not.
+
+mod agent;
+mod chat;
+mod cutter;
+mod database;
+mod http;
+pub mod ledger;
+mod node;
+mod replica;
+mod roamer;
+mod wire;
+
+use std::time::Duration;
+
+pub use agent::AgentClient;
+pub use chat::ChatClient;
+pub use cutter::Cutter;
+pub use database::{Backend, Database};
+pub use http::{Answer, Visitor, answer};
+pub use node::{NodeSettings, TestNode};
+pub use replica::Replica;
+pub use roamer::Roamer;
+pub use wire::{Dialled, Wire};
+
+/// Longest wait for anything that should happen at once, on a machine with other things to do.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs each story on SQLite and on Postgres.
+#[macro_export]
+macro_rules! on_each_store {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $story() {
+                super::$story($crate::support::Backend::Sqlite).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $story() {
+                super::$story($crate::support::Backend::Postgres).await;
+            })+
+        }
+    };
+}

@@ -1,0 +1,244 @@
+// The protocol, for the pages: one session per socket, one conversation or many.
+//
+// `CustomerSession` holds the one conversation that its socket names, `DeskSession` the queue and every conversation
+// that is watched. A conversation's state changes by `apply` (conversation.js), what is unacknowledged is in an `Outbox`
+// (outbox.js), a `Thread` (thread.js) joins the two, and a `Connection` (connection.js) keeps the socket. `onChange` is
+// called after anything has changed. No document here.
+
+import { Connection } from "./connection.js";
+import { cursorOf, prependOlder } from "./conversation.js";
+import { Thread } from "./thread.js";
+
+export { apply, cursorOf, emptyConversation, prependOlder } from "./conversation.js";
+export { Outbox } from "./outbox.js";
+
+const VERSIONS = [1];
+
+class Session {
+  constructor(options) {
+    this.options = options;
+    this.staff = false;
+    this.status = "connecting";
+    this.limits = { maxMessageBytes: Infinity };
+    this.participant = null;
+    this.role = null;
+    this.connection = new Connection({
+      url: options.url,
+      hello: () => this.hello(),
+      isInStep: (frame) => this.isInStep(frame),
+      onFrame: (frame) => this.#receive(frame),
+      onInStep: () => this.inStep(),
+      onStatus: (status) => this.#changed(() => (this.status = status)),
+      onEnded: (code, reason) => options.onEnded(code, reason),
+    });
+  }
+
+  open() {
+    this.connection.open();
+  }
+
+  #receive(frame) {
+    this.#changed(() => {
+      if (frame.type === "hello") {
+        this.limits = { maxMessageBytes: frame.max_message_bytes };
+        this.participant = frame.participant;
+        this.role = frame.role;
+      }
+      if (frame.type === "refused" && !frame.client_msg_id) this.options.onRefused(frame);
+      this.receive(frame);
+    });
+  }
+
+  #changed(change) {
+    change();
+    this.options.onChange();
+  }
+}
+
+/** The customer's side of one conversation. Options: url, token, conversation, saved, onChange, onRefused, onEnded. */
+export class CustomerSession extends Session {
+  constructor(options) {
+    super(options);
+    this.thread = new Thread(options.conversation, this, options.saved);
+  }
+
+  get state() {
+    return this.thread.state;
+  }
+
+  get outbox() {
+    return this.thread.outbox;
+  }
+
+  say(text) {
+    this.#send({ type: "say", text });
+  }
+
+  stopReply() {
+    this.#send({ type: "stop", turn: this.state.live?.turn });
+  }
+
+  regenerate(reply) {
+    this.#send({ type: "regenerate", reply });
+  }
+
+  rate(reply, score, comment) {
+    this.#send({ type: "rate", reply, score, comment });
+  }
+
+  escalate() {
+    this.#send({ type: "escalate" });
+  }
+
+  backToAssistant() {
+    this.#send({ type: "hand_back", control_version: this.state.controlVersion });
+  }
+
+  close() {
+    this.#send({ type: "close" });
+  }
+
+  typing(active) {
+    this.connection.send({ type: "typing", active });
+  }
+
+  retry(id) {
+    this.thread.retry(id);
+    this.options.onChange();
+  }
+
+  discard(id) {
+    this.outbox.discard(id);
+    this.options.onChange();
+  }
+
+  prependOlder(entries, hasOlder) {
+    this.thread.state = prependOlder(this.state, entries, hasOlder);
+    this.options.onChange();
+  }
+
+  hello() {
+    return { type: "hello", versions: VERSIONS, token: this.options.token, cursor: cursorOf(this.state) };
+  }
+
+  isInStep(frame) {
+    return frame.type === "synced";
+  }
+
+  inStep() {
+    this.thread.reconnected();
+  }
+
+  resume(_conversation, cursor) {
+    this.connection.send({ type: "resume", cursor });
+  }
+
+  receive(frame) {
+    this.thread.receive(frame);
+  }
+
+  #send(frame) {
+    this.thread.send(frame);
+    this.options.onChange();
+  }
+}
+
+/** The side of an agent or a supervisor. Options: url, token, onChange, onRefused, onEnded. */
+export class DeskSession extends Session {
+  constructor(options) {
+    super(options);
+    this.staff = true;
+    this.queue = { entries: [], waiting: 0 };
+    this.threads = new Map();
+  }
+
+  watch(conversation) {
+    if (this.threads.has(conversation)) return;
+    this.threads.set(conversation, new Thread(conversation, this));
+    this.#sendWatch(this.threads.get(conversation));
+  }
+
+  unwatch(conversation) {
+    this.threads.get(conversation)?.stop();
+    if (this.threads.delete(conversation)) this.connection.send({ type: "unwatch", conversation });
+  }
+
+  claim(conversation, controlVersion) {
+    this.watch(conversation);
+    this.#command(conversation, { type: "claim", control_version: controlVersion });
+  }
+
+  takeOver(conversation) {
+    this.#command(conversation, { type: "take_over", ...this.#seen(conversation) });
+  }
+
+  handBack(conversation, to) {
+    this.#command(conversation, { type: "hand_back", ...this.#seen(conversation), to });
+  }
+
+  close(conversation) {
+    this.#command(conversation, { type: "close", ...this.#seen(conversation) });
+  }
+
+  say(conversation, text) {
+    this.#command(conversation, { type: "say", text });
+  }
+
+  typing(conversation, active) {
+    this.connection.send({ type: "typing", conversation, active });
+  }
+
+  retry(conversation, id) {
+    this.threads.get(conversation)?.retry(id);
+    this.options.onChange();
+  }
+
+  discard(conversation, id) {
+    this.threads.get(conversation)?.outbox.discard(id);
+    this.options.onChange();
+  }
+
+  prependOlder(conversation, entries, hasOlder) {
+    const thread = this.threads.get(conversation);
+    if (thread) thread.state = prependOlder(thread.state, entries, hasOlder);
+    this.options.onChange();
+  }
+
+  hello() {
+    return { type: "hello", versions: VERSIONS, token: this.options.token };
+  }
+
+  isInStep(frame) {
+    return frame.type === "hello";
+  }
+
+  inStep() {
+    for (const thread of this.threads.values()) {
+      thread.reconnected();
+      this.#sendWatch(thread);
+    }
+  }
+
+  resume(conversation, cursor) {
+    this.connection.send({ type: "watch", conversation, cursor });
+  }
+
+  receive(frame) {
+    if (frame.type === "queue") this.queue = frame;
+    if (frame.type === "ping") for (const thread of this.threads.values()) thread.receive(frame);
+    this.threads.get(frame.conversation)?.receive(frame);
+  }
+
+  #command(conversation, frame) {
+    this.threads.get(conversation)?.send(frame);
+    this.options.onChange();
+  }
+
+  #seen(conversation) {
+    return { control_version: this.threads.get(conversation)?.state.controlVersion ?? 0 };
+  }
+
+  #sendWatch(thread) {
+    this.connection.send({ type: "watch", conversation: thread.state.id, cursor: cursorOf(thread.state) });
+  }
+}
