@@ -16,6 +16,7 @@ mod cli;
 mod handoff;
 mod http;
 mod lifecycle;
+mod outage;
 mod pages;
 mod proofs;
 mod resume;
