@@ -117,7 +117,9 @@ impl BoundPorts {
         let server = (config.server.host, config.server.port).into();
         let metrics = (config.metrics.host, config.metrics.port).into();
         Ok(Self {
-            server: Listening::bind(server).await.with_context(|| format!("cannot listen on {server} (server.port)"))?,
+            server: Listening::bind(server)
+                .await
+                .with_context(|| format!("cannot listen on {server} (server.port)"))?,
             metrics: Listening::bind(metrics)
                 .await
                 .with_context(|| format!("cannot listen on {metrics} (metrics.port)"))?,
@@ -134,10 +136,8 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
     let model: Arc<dyn Model> = llm::build(settings::llm(config), Arc::clone(&clock), Arc::clone(&random))?;
     let world = Ports { log: Arc::clone(&log), model, clock, random: Arc::clone(&random) };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
-    let mut parts: Vec<Box<dyn Probe>> = vec![
-        Box::new(probes::StoreProbe::new(log, &config.database)),
-        Box::new(probes::ModelProbe::new(&config.llm)),
-    ];
+    let mut parts: Vec<Box<dyn Probe>> =
+        vec![Box::new(probes::StoreProbe::new(log, &config.database)), Box::new(probes::ModelProbe::new(&config.llm))];
     parts.extend(redis.map(|redis| Box::new(redis) as Box<dyn Probe>));
     let edge = Arc::new(Edge {
         sessions: sessions.clone(),

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else (logs, problems) to standard error. Exit codes: 0 done, 1 failed, 2 not
 //! understood.
 
+mod chat;
 mod check_config;
 mod healthcheck;
 mod migrate;
@@ -39,6 +40,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Print the settings in force and where each came from, or everything that is wrong with them
     CheckConfig(check_config::CheckConfigArgs),
+    /// Hold a conversation in the terminal, as a customer or as an agent
+    Chat(chat::ChatArgs),
     /// Bring the database's schema up to date, undo its newest step, or show what is applied
     Migrate(migrate::MigrateArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
@@ -63,6 +66,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => return serve::run(settings.load()?),
         Command::Token(args) => token::run(&args, &settings.load()?),
         Command::CheckConfig(args) => check_config::run(&args, settings),
+        Command::Chat(args) => chat::run(&args),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;

@@ -33,9 +33,8 @@ impl Sockets {
 
     /// A place for one more, if there is one.
     pub(super) fn take_place(&self) -> Option<Place> {
-        let taken = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
-            (open < self.max).then_some(open + 1)
-        });
+        let taken =
+            self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < self.max).then_some(open + 1));
         taken.ok().map(|_| Place { open: Arc::clone(&self.open), _tracked: self.tasks.token() })
     }
 

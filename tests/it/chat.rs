@@ -140,7 +140,10 @@ async fn a_thousand_messages_at_once_are_stored_or_refused_one_by_one(backend: B
     for id in &ids {
         let known = |client: &ChatClient| {
             client.acks.contains_key(id)
-                || client.refusals.iter().any(|refusal| refusal.client_msg_id.as_ref().is_some_and(|of| of.as_str() == id))
+                || client
+                    .refusals
+                    .iter()
+                    .any(|refusal| refusal.client_msg_id.as_ref().is_some_and(|of| of.as_str() == id))
         };
         customer.until(known).await;
     }

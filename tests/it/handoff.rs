@@ -111,7 +111,7 @@ async fn only_a_supervisor_takes_from_an_agent(backend: Backend) {
     let take = bob.with_version(id, "take_over").await;
     assert_eq!(bob.refusal(&take).await.code, ErrorCode::Forbidden);
     let say = bob.command(id, json!({"type": "say", "text": "Me too"})).await;
-    assert_eq!(bob.refusal(&say).await.code, ErrorCode::Forbidden);
+    assert_eq!(bob.refusal(&say).await.code, ErrorCode::ControlChanged);
     grace.watch(id).await;
     let take = grace.with_version(id, "take_over").await;
     grace.ack(&take).await;

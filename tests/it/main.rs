@@ -9,12 +9,15 @@
 
 mod support;
 
+mod architecture;
 mod bad_input;
 mod chat;
 mod cli;
 mod handoff;
 mod http;
 mod lifecycle;
+mod outage;
 mod pages;
+mod proofs;
 mod resume;
 mod upstream;

@@ -92,7 +92,7 @@ async fn a_cursor_that_cannot_be_continued_is_told_why(backend: Backend) {
     }
     let known = ask(json!(cursor)).await;
     assert!(known.recovered && known.entries.is_empty());
-    customer.send(json!({"type": "resume", "cursor": {"history_epoch": cursor.history_epoch, "seq": 0}})).await;
+    customer.send(json!({"type": "resume", "cursor": cursor})).await;
     customer.until(|client| client.replica.recovered == Some(true)).await;
 }
 

@@ -13,12 +13,14 @@ const TOKEN_EXPIRED = 3002;
 const FORBIDDEN = 3502;
 const TYPING_SHOWN_MS = 8_000;
 const RETRY_START_MS = 2_000;
+const SHORT_BREAK_MS = 800;
 
 const $ = (id) => document.getElementById(id);
 let session = null;
 let identity = null;
 let speak = announcer($("announcer"), "customer");
 let bannerText = null;
+let awaySince = null;
 let typingSince = { frame: null, at: 0 };
 const end = stayAtEnd($("scroll"), $("newest"));
 const writing = composer($("composer"), {
@@ -150,8 +152,13 @@ function draw() {
 }
 
 function drawBanner() {
-  const waiting = session && session.status !== "live" && session.state.historyEpoch !== null;
-  const text = waiting ? "Connection lost. Reconnecting… What you write is kept and sent." : bannerText;
+  const away = session !== null && session.status !== "live" && session.state.historyEpoch !== null;
+  if (!away) awaySince = null;
+  else if (awaySince === null) {
+    awaySince = Date.now();
+    setTimeout(changed, SHORT_BREAK_MS);
+  }
+  const text = away && Date.now() - awaySince >= SHORT_BREAK_MS ? "Connection lost. Reconnecting… What you write is kept and sent." : bannerText;
   $("banner").hidden = !text;
   setText($("banner"), text ?? "");
 }
@@ -221,7 +228,7 @@ $("older").onclick = async () => {
   const { entries, has_more: more } = await entriesBefore(identity.token, session.state.id, session.state.entries[0].seq);
   const area = $("scroll");
   const fromEnd = area.scrollHeight - area.scrollTop;
-  session.prependOlder(entries, more ?? entries.length > 0);
+  session.prependOlder(entries, more);
   draw();
   area.scrollTop = area.scrollHeight - fromEnd;
 };

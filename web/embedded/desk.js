@@ -261,7 +261,7 @@ $("older").onclick = async () => {
   const { entries, has_more: more } = await entriesBefore(token, selected, shown.state.entries[0].seq);
   const area = $("scroll");
   const fromEnd = area.scrollHeight - area.scrollTop;
-  session.prependOlder(selected, entries, more ?? entries.length > 0);
+  session.prependOlder(selected, entries, more);
   draw();
   area.scrollTop = area.scrollHeight - fromEnd;
 };

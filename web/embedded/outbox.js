@@ -14,9 +14,12 @@ export class Outbox {
     this.items = saved.map((item) => ({ ...item, state: item.state === "failed" ? "failed" : "waiting" }));
   }
 
-  /** Adds a command; its item changes state as it goes: waiting, inFlight, stored or failed. */
-  add(frame, at) {
-    const item = { id: frame.client_msg_id, frame, at, state: "waiting", attempts: 0, refusal: null, seq: null };
+  /**
+   * Adds a command; its item changes state as it goes: waiting, inFlight, stored or failed. `at`: the time; `cursor`:
+   * where the log stood, so that a command that fails for good can be shown in its place.
+   */
+  add(frame, at, cursor = 0) {
+    const item = { id: frame.client_msg_id, frame, at, cursor, state: "waiting", attempts: 0, refusal: null, seq: null };
     this.items.push(item);
     return item;
   }

@@ -1,104 +1,18 @@
 // The protocol, for the pages: one session per socket, one conversation or many.
 //
 // `CustomerSession` holds the one conversation that its socket names, `DeskSession` the queue and every conversation
-// that is watched. Both keep state with `apply` (conversation.js), what is unacknowledged in an `Outbox` (outbox.js)
-// and the socket in a `Connection` (connection.js), and call `onChange` after anything has changed. No document here.
+// that is watched. A conversation's state changes by `apply` (conversation.js), what is unacknowledged is in an `Outbox`
+// (outbox.js), a `Thread` (thread.js) joins the two, and a `Connection` (connection.js) keeps the socket. `onChange` is
+// called after anything has changed. No document here.
 
 import { Connection } from "./connection.js";
-import { apply, cursorOf, emptyConversation, prependOlder } from "./conversation.js";
-import { Outbox } from "./outbox.js";
+import { cursorOf, prependOlder } from "./conversation.js";
+import { Thread } from "./thread.js";
 
 export { apply, cursorOf, emptyConversation, prependOlder } from "./conversation.js";
 export { Outbox } from "./outbox.js";
 
 const VERSIONS = [1];
-
-/** A new name for a command: random, so that no two tabs share one. */
-export function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** A conversation with its unacknowledged commands, on a socket that somebody else owns. */
-class Thread {
-  constructor(id, session, saved) {
-    this.state = emptyConversation(id);
-    this.outbox = new Outbox({ saved, staff: session.staff });
-    this.session = session;
-    this.resuming = false;
-    this.awaitingSync = true;
-    this.retryAt = 0;
-    this.retryTimer = null;
-  }
-
-  send(frame) {
-    const named = { ...frame, client_msg_id: newId() };
-    if (this.session.staff) named.conversation = this.state.id;
-    const item = this.outbox.add(named, Date.now());
-    if (!this.outbox.blocked) this.flush();
-    return item;
-  }
-
-  retry(id) {
-    this.outbox.retry(id, newId());
-    this.flush();
-  }
-
-  /** A new socket takes over: once it has told where the log stands, what has no outcome goes out again. */
-  reconnected() {
-    this.awaitingSync = true;
-    this.outbox.disconnected();
-  }
-
-  flush() {
-    if (this.awaitingSync || !this.session.connection.isLive) return;
-    for (const frame of this.outbox.take()) this.session.connection.send(frame);
-  }
-
-  receive(frame) {
-    this.state = apply(this.state, frame);
-    if (frame.type === "synced") this.#synced(frame);
-    else this.#settle(frame);
-    this.outbox.reached(this.state.cursor);
-    if (this.state.needsResume && !this.resuming) this.#resume();
-  }
-
-  stop() {
-    clearTimeout(this.retryTimer);
-  }
-
-  #synced(frame) {
-    this.resuming = false;
-    for (const entry of frame.entries) this.#settle({ ...entry, type: "entry" });
-    if (!this.awaitingSync) return;
-    this.awaitingSync = false;
-    this.flush();
-  }
-
-  #settle(frame) {
-    if (!frame.client_msg_id) return;
-    const settled = this.outbox.settle(frame);
-    if (!settled) return;
-    if (settled.retryInMs !== undefined) this.#retryIn(settled.retryInMs);
-    if (settled.item.state === "failed" && settled.item.frame.type !== "say") {
-      this.outbox.discard(settled.item.id);
-      this.session.options.onRefused(settled.item.refusal, settled.item.frame);
-    }
-  }
-
-  #retryIn(ms) {
-    this.retryAt = Math.max(this.retryAt, Date.now() + ms);
-    clearTimeout(this.retryTimer);
-    this.retryTimer = setTimeout(() => this.flush(), this.retryAt - Date.now());
-  }
-
-  #resume() {
-    this.resuming = true;
-    const cursor = cursorOf(this.state);
-    if (cursor) this.session.resume(this.state.id, cursor);
-    else this.session.connection.restart();
-  }
-}
 
 class Session {
   constructor(options) {

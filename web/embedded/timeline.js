@@ -13,7 +13,9 @@ export function timeline(state, outbox, view) {
   }
   if (state.live && !known.opened.has(state.live.turn)) items.push(liveReply(state.live));
   for (const sent of outbox.items) {
-    if (sent.frame.type === "say") items.push(pendingMessage(sent, view));
+    if (sent.frame.type !== "say") continue;
+    const later = sent.state === "failed" ? items.findIndex(({ seq }) => seq > sent.cursor) : -1;
+    items.splice(later < 0 ? items.length : later, 0, pendingMessage(sent, view));
   }
   return markNewestReply(items, known, state);
 }
@@ -138,6 +140,7 @@ const REASONS = {
   assistant_asked: "the assistant asked for a person",
   reply_failed: "a reply failed",
   quarantined: "withdrawn from the assistant after repeated failures",
+  agent_returned: "a colleague returned it",
 };
 
 /** Why a customer waits, in words. */

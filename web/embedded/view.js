@@ -68,19 +68,21 @@ function make(item, view, on) {
     node.append(element("p", "text"));
     return node;
   }
-  node.append(element("p", "author"), element("div", "text"), element("p", "marker"));
-  if (item.kind === "message") node.append(sendProblem(item, on));
-  if (item.kind === "reply" && view === "customer") node.append(replyTools(on));
+  const foot = element("div", "foot");
+  foot.append(element("p", "marker"));
+  if (item.kind === "message") foot.append(sendProblem(item, on));
+  if (item.kind === "reply" && view === "customer") foot.append(replyTools(on));
+  node.append(element("p", "author"), element("div", "text"), foot);
   return node;
 }
 
-function sendProblem(item, on) {
+function sendProblem({ id }, on) {
   const tools = element("div", "problem");
   const retry = element("button", "link", "Try again");
   const discard = element("button", "link", "Discard");
   retry.type = discard.type = "button";
-  retry.onclick = () => on.retry(item.id);
-  discard.onclick = () => on.discard(item.id);
+  retry.onclick = () => on.retry(id);
+  discard.onclick = () => on.discard(id);
   tools.append(element("span", "reason"), retry, discard);
   return tools;
 }
@@ -129,7 +131,8 @@ function update(node, item, context) {
     setText(node.firstElementChild, item.text);
     return;
   }
-  const [author, text, marker] = node.children;
+  const [author, text, foot] = node.children;
+  const [marker, tools] = foot.children;
   const own = item.own || (item.kind === "message" && item.authorId === context.me);
   setText(author, authorOf(item, own, context.view));
   setText(text, item.text);
@@ -140,8 +143,8 @@ function update(node, item, context) {
   node.classList.toggle("replaced", item.replaced === true);
   setText(marker, markerOf(item, own));
   marker.hidden = marker.textContent === "";
-  if (item.kind === "message") updateProblem(node.children[3], item);
-  else if (node.children[3]) updateTools(node.children[3], item, context.on);
+  if (item.kind === "message") updateProblem(tools, item);
+  else if (tools) updateTools(tools, item, context.on);
 }
 
 function authorOf(item, own, view) {

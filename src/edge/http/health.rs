@@ -11,8 +11,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::edge::health::{Probe, ProbeOutcome};
 use crate::edge::Edge;
+use crate::edge::health::{Probe, ProbeOutcome};
 
 /// Longest wait for the answer of a part.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);

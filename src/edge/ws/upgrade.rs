@@ -31,7 +31,8 @@ impl Upgrade {
         }
         let is_version = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
         let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_version && key.len() == 24).cloned();
-        let key = key.ok_or_else(|| Failure::new(ErrorCode::BadRequest, "this is no handshake of WebSocket version 13"))?;
+        let key =
+            key.ok_or_else(|| Failure::new(ErrorCode::BadRequest, "this is no handshake of WebSocket version 13"))?;
         Ok(Self { key, stream: hyper::upgrade::on(request) })
     }
 

@@ -49,7 +49,8 @@ pub(super) async fn pages_run_both_ways_in_both_views(backend: &impl Backend) {
 
 pub(super) async fn open_conversations_are_listed_newest_first_and_closed_ones_are_not(backend: &impl Backend) {
     let node = Node::start(backend, "a").await;
-    let (first, mut second, third, fourth) = (node.open().await, node.talk().await, node.open().await, node.open().await);
+    let (first, mut second, third, fourth) =
+        (node.open().await, node.talk().await, node.open().await, node.open().await);
     let close = second.request(second.customer(), "c1", Action::Close { control_version: None });
     second.must_store(close).await;
     let ids = async |before, limit| {

@@ -34,6 +34,11 @@ pub(super) fn options(settings: &Settings, incarnation: Option<Uuid>) -> Result<
             ("statement_timeout", "0".to_owned()),
             ("lock_timeout", settings.lock_timeout_ms.to_string()),
             ("idle_in_transaction_session_timeout", idle_transaction_ms.to_string()),
+            // Planning the batch statement takes longer than running it for one conversation, and a plan made while the
+            // tables were small must not read all of them when they are large: one plan per session, along the indexes.
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
+            ("enable_seqscan", "off".to_owned()),
+            ("enable_bitmapscan", "off".to_owned()),
             ("jit", "off".to_owned()),
         ])
         .disable_statement_logging())

@@ -1,71 +1,107 @@
-//! The fenced batch: one transaction for many conversations, a savepoint for each.
+//! The fenced batch: one transaction for many conversations. The unique keys find the repeats.
 
 use std::collections::BTreeSet;
 
 use onya_actors::ports::{Append, AppendOutcome, StoreError};
-use onya_core::ConversationId;
 use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::database::{Database, commit};
+use super::database::{Database, Writer, commit};
 use super::error::{before, describe, refuses_data};
 use crate::store::clock::now_ms;
 use crate::store::stored::{self, KeyRow, StoredAppend, StoredEntry, TurnChange};
 
 pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
     let mut writer = database.writer().await?;
+    let mut outcomes = append_all(&mut writer, batch, Care::None).await?;
+    if outcomes.is_none() {
+        outcomes = append_all(&mut writer, batch, Care::Savepoints).await?;
+    }
+    writer.done();
+    outcomes.ok_or_else(|| StoreError::Unavailable("the batch was undone".to_owned()))
+}
+
+/// How a batch is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// All of it or nothing: what the database refuses is nearly always nothing.
+    None,
+    /// With a savepoint for each conversation, which can be undone alone.
+    Savepoints,
+}
+
+/// One transaction; `None` if it was undone because the database refuses something in it.
+async fn append_all(
+    writer: &mut Writer<'_>,
+    batch: &[Append],
+    care: Care,
+) -> Result<Option<Vec<AppendOutcome>>, StoreError> {
     let mut transaction = writer.begin().await?;
     let mut seen = BTreeSet::new();
     let mut outcomes = Vec::with_capacity(batch.len());
     for append in batch {
-        outcomes.push(append_one(&mut transaction, append, &mut seen).await?);
+        let outcome = if seen.insert(append.conversation) {
+            append_one(&mut transaction, append, care).await?
+        } else {
+            Some(AppendOutcome::Locked)
+        };
+        let Some(outcome) = outcome else {
+            transaction.rollback().await.map_err(before)?;
+            return Ok(None);
+        };
+        outcomes.push(outcome);
     }
     commit(transaction).await?;
-    writer.done();
-    Ok(outcomes)
+    Ok(Some(outcomes))
 }
 
+/// `None` if the database refuses it and there is no savepoint to go back to.
 async fn append_one(
     transaction: &mut Transaction<'_, Sqlite>,
     append: &Append,
-    seen: &mut BTreeSet<ConversationId>,
-) -> Result<AppendOutcome, StoreError> {
-    if !seen.insert(append.conversation) {
-        return Ok(AppendOutcome::Locked);
-    }
+    care: Care,
+) -> Result<Option<AppendOutcome>, StoreError> {
     let row = match StoredAppend::new(append) {
         Ok(row) => row,
-        Err(error) => return bury(transaction, append, &error.to_string()).await,
+        Err(error) => return bury(transaction, append, &error.to_string()).await.map(Some),
     };
-    if let Some(refusal) = refusal(transaction, &row).await? {
-        return Ok(refusal);
+    let fence: Option<(i64, Option<Uuid>, i64)> =
+        sqlx::query_as("SELECT epoch, nonce, last_seq FROM conversations WHERE id = $1")
+            .bind(row.conversation)
+            .fetch_optional(&mut **transaction)
+            .await
+            .map_err(before)?;
+    if fence != Some((row.epoch, Some(row.nonce), row.expected_seq)) {
+        return Ok(Some(AppendOutcome::Fenced));
     }
     if !turns_fit(transaction, &row).await.map_err(before)? {
-        return bury(transaction, append, "a turn that it continues is not open").await;
+        return refuse(transaction, (append, &row), "a turn that it continues is not open").await.map(Some);
+    }
+    if care == Care::None {
+        return match write(transaction, &row).await {
+            Ok(()) => Ok(Some(AppendOutcome::Accepted)),
+            Err(error) if refuses_data(&error) => Ok(None),
+            Err(error) => Err(before(error)),
+        };
     }
     let mut savepoint = transaction.begin().await.map_err(before)?;
     match write(&mut savepoint, &row).await {
         Ok(()) => savepoint.commit().await.map_err(before)?,
         Err(error) if refuses_data(&error) => {
             savepoint.rollback().await.map_err(before)?;
-            return bury(transaction, append, &describe(&error)).await;
+            return refuse(transaction, (append, &row), &describe(&error)).await.map(Some);
         }
         Err(error) => return Err(before(error)),
     }
-    Ok(AppendOutcome::Accepted)
+    Ok(Some(AppendOutcome::Accepted))
 }
 
-/// Compares the fence, then looks for commands that are stored already.
-async fn refusal(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<Option<AppendOutcome>, StoreError> {
-    let fence: Option<(i64, Option<Uuid>, i64)> =
-        sqlx::query_as("SELECT epoch, nonce, last_seq FROM conversations WHERE id = $1")
-            .bind(row.conversation)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(before)?;
-    if fence != Some((row.epoch, Some(row.nonce), row.expected_seq)) {
-        return Ok(Some(AppendOutcome::Fenced));
-    }
+/// Says why an append under a good fence is not stored: a command that is stored already, or else it never can be.
+async fn refuse(
+    connection: &mut SqliteConnection,
+    (append, row): (&Append, &StoredAppend),
+    reason: &str,
+) -> Result<AppendOutcome, StoreError> {
     for entry in row.entries.iter().filter(|entry| entry.client_msg_id.is_some()) {
         let known: Option<KeyRow> = sqlx::query_as(include_str!("../queries/known_key.sql"))
             .bind(row.conversation)
@@ -75,10 +111,10 @@ async fn refusal(connection: &mut SqliteConnection, row: &StoredAppend) -> Resul
             .await
             .map_err(before)?;
         if let Some(known) = known {
-            return Ok(Some(AppendOutcome::Repeated(stored::known_key(known)?)));
+            return Ok(AppendOutcome::Repeated(stored::known_key(known)?));
         }
     }
-    Ok(None)
+    bury(connection, append, reason).await
 }
 
 /// Whether each turn that is continued or ended stands open.

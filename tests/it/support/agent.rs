@@ -12,7 +12,6 @@ use super::{Replica, TestNode};
 
 /// A socket of staff, with a strict copy of each conversation that is watched.
 pub struct AgentClient {
-    pub token: String,
     pub queue: Vec<QueueEntry>,
     pub watched: BTreeMap<ConversationId, Replica>,
     pub acks: BTreeMap<String, Ack>,
@@ -36,14 +35,7 @@ impl AgentClient {
         let mut wire = Wire::open(&node.socket_url("/v1/desk/socket")).await;
         wire.hello(&token).await;
         assert!(matches!(wire.expect().await, ServerFrame::Hello { version: 1, .. }));
-        Self {
-            token,
-            queue: Vec::new(),
-            watched: BTreeMap::new(),
-            acks: BTreeMap::new(),
-            refusals: Vec::new(),
-            wire,
-        }
+        Self { queue: Vec::new(), watched: BTreeMap::new(), acks: BTreeMap::new(), refusals: Vec::new(), wire }
     }
 
     /// The next frame, applied.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use onya_core::Seq;
 use onya_core::conversation::Outcome;
-use onya_protocol::{Ack, EntryBody, Refusal, ServerFrame};
+use onya_protocol::{Ack, Refusal, ServerFrame};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -177,14 +177,6 @@ impl ChatClient {
         let end = |client: &Self| client.replica.turn_of(message).and_then(|turn| client.replica.turn_end(turn));
         self.until(|client| end(client).is_some()).await;
         end(self).unwrap()
-    }
-
-    /// The newest change of control.
-    pub fn control_changes(&self) -> usize {
-        let changes = |entry: &&std::sync::Arc<onya_protocol::LogEntry>| {
-            matches!(entry.body, EntryBody::ControlChanged { .. })
-        };
-        self.replica.entries.values().filter(changes).count()
     }
 }
 

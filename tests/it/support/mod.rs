@@ -6,20 +6,25 @@
 
 mod agent;
 mod chat;
+mod cutter;
 mod database;
 mod http;
+pub mod ledger;
 mod node;
 mod replica;
+mod roamer;
 mod wire;
 
 use std::time::Duration;
 
 pub use agent::AgentClient;
 pub use chat::ChatClient;
+pub use cutter::Cutter;
 pub use database::{Backend, Database};
 pub use http::{Answer, Visitor, answer};
 pub use node::{NodeSettings, TestNode};
 pub use replica::Replica;
+pub use roamer::Roamer;
 pub use wire::{Dialled, Wire};
 
 /// Longest wait for anything that should happen at once, on a machine with other things to do.

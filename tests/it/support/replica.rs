@@ -159,8 +159,7 @@ impl Replica {
 
     fn reset(&mut self, reset: &Reset) {
         assert!(!self.ended.contains(&reset.turn), "turn {} begins again after its end", reset.turn);
-        let fresh =
-            LiveTurn { turn: reset.turn, epoch: reset.epoch, attempt: reset.attempt, text: String::new() };
+        let fresh = LiveTurn { turn: reset.turn, epoch: reset.epoch, attempt: reset.attempt, text: String::new() };
         if let Some(live) = &self.live {
             assert!(order(&fresh) > order(live), "an attempt that is not new: {reset:?}");
         }
@@ -186,6 +185,11 @@ impl Replica {
             EntryBody::TurnEnded { turn: ended, outcome, text, .. } if *ended == turn => Some((*outcome, text.clone())),
             _ => None,
         })
+    }
+
+    /// Whether this turn was opened.
+    pub fn turn_opened(&self, turn: Seq) -> bool {
+        self.entries.get(&turn).is_some_and(|entry| matches!(entry.body, EntryBody::TurnOpened { .. }))
     }
 
     /// The turn that answers a message.

@@ -1,7 +1,7 @@
 // A server that keeps a log and a reply in progress, and delivers them badly: cut, doubled, and with frames lost.
 
 export const ID = "0198c0de-0000-7000-8000-000000000001";
-const HISTORY_EPOCH = "0198c0de-0000-7000-8000-00000000e90c";
+export const HISTORY_EPOCH = "0198c0de-0000-7000-8000-00000000e90c";
 const WORDS = ["so ", "naïve ", "€ 5 ", "😀 ", "日本 ", "fine. "];
 const encoder = new TextEncoder();
 

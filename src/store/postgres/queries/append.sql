@@ -16,6 +16,9 @@
 --    their refusal into a gap, and is not used for entries.
 --
 -- The modifying parts run on one snapshot in no order that matters: no row is touched by two of them.
+--
+-- LATERAL with LIMIT 1 is a join that can only be done row by row, along an index. An ordinary join may be planned as a
+-- hash of the whole table, and is, if the plan is made while the table is small.
 WITH head AS MATERIALIZED (
     SELECT *
     FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[],
@@ -53,16 +56,24 @@ fitting AS MATERIALIZED (
 repeated AS MATERIALIZED (
     SELECT DISTINCT ON (e.n) e.n, s.seq, s.participant, s.client_msg_id, s.commitment
     FROM entry AS e
-    JOIN entries AS s
-      ON s.conversation = e.conversation AND s.participant = e.participant AND s.client_msg_id = e.client_msg_id
-    WHERE s.client_msg_id IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT k.seq, k.participant, k.client_msg_id, k.commitment
+        FROM entries AS k
+        WHERE k.conversation = e.conversation AND k.participant = e.participant AND k.client_msg_id = e.client_msg_id
+        LIMIT 1
+    ) AS s
+    WHERE e.client_msg_id IS NOT NULL
     ORDER BY e.n, e.seq
 ),
 broken AS MATERIALIZED (
     SELECT DISTINCT ch.n
     FROM change AS ch
-    LEFT JOIN turns AS t
-      ON t.conversation = ch.conversation AND t.turn = ch.turn AND t.ended_seq IS NULL AND t.attempt <= ch.attempt
+    LEFT JOIN LATERAL (
+        SELECT o.turn
+        FROM turns AS o
+        WHERE o.conversation = ch.conversation AND o.turn = ch.turn AND o.ended_seq IS NULL AND o.attempt <= ch.attempt
+        LIMIT 1
+    ) AS t ON true
     WHERE NOT ch.opened AND t.turn IS NULL
 ),
 accepted AS MATERIALIZED (
@@ -123,7 +134,7 @@ unqueued AS (
 )
 SELECT CASE
            WHEN a.n IS NOT NULL THEN 'accepted'
-           WHEN l.id IS NULL AND EXISTS (SELECT 1 FROM conversations AS c WHERE c.id = h.conversation) THEN 'locked'
+           WHEN x.id IS NOT NULL THEN 'locked'
            WHEN f.n IS NULL THEN 'fenced'
            WHEN r.n IS NOT NULL THEN 'repeated'
            ELSE 'broken'
@@ -134,4 +145,5 @@ LEFT JOIN locked AS l ON l.id = h.conversation
 LEFT JOIN fitting AS f ON f.n = h.n
 LEFT JOIN accepted AS a ON a.n = h.n
 LEFT JOIN repeated AS r ON r.n = h.n
+LEFT JOIN LATERAL (SELECT c.id FROM conversations AS c WHERE c.id = h.conversation AND l.id IS NULL LIMIT 1) AS x ON true
 ORDER BY h.n
