@@ -83,7 +83,9 @@ async fn takeovers(node: &TestNode, number: usize, seed: u64) {
         let returned = agent.ack(&id).await;
         customer.until(|customer| customer.replica.entries.contains_key(&returned.seq)).await;
     }
-    let taken = |entry: &onya_protocol::LogEntry| matches!(entry.body, EntryBody::TurnEnded { outcome: Outcome::TakenOver, .. });
+    let taken = |entry: &onya_protocol::LogEntry| {
+        matches!(entry.body, EntryBody::TurnEnded { outcome: Outcome::TakenOver, .. })
+    };
     assert_eq!(customer.replica.entries.values().filter(|entry| taken(entry)).count(), number);
 }
 

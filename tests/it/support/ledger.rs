@@ -51,11 +51,15 @@ fn check_messages(log: &[LogEntry], roamer: &Roamer) {
     for (id, seq) in &roamer.acked {
         assert_eq!(stored.get(id.as_str()).map(|(seq, _)| seq), Some(seq), "{id} was acknowledged");
     }
-    let positions: Vec<Seq> = roamer.said.iter().map(|(id, text)| {
-        let (seq, stored) = stored.get(id.as_str()).unwrap_or_else(|| panic!("{id} is not stored"));
-        assert_eq!(stored, text);
-        *seq
-    }).collect();
+    let positions: Vec<Seq> = roamer
+        .said
+        .iter()
+        .map(|(id, text)| {
+            let (seq, stored) = stored.get(id.as_str()).unwrap_or_else(|| panic!("{id} is not stored"));
+            assert_eq!(stored, text);
+            *seq
+        })
+        .collect();
     assert!(positions.is_sorted(), "messages changed their order: {positions:?}");
 }
 

@@ -75,9 +75,8 @@ impl Roamer {
     }
 
     fn turns(&self) -> Vec<Seq> {
-        let opened = |entry: &&std::sync::Arc<onya_protocol::LogEntry>| {
-            matches!(entry.body, EntryBody::TurnOpened { .. })
-        };
+        let opened =
+            |entry: &&std::sync::Arc<onya_protocol::LogEntry>| matches!(entry.body, EntryBody::TurnOpened { .. });
         self.replica.entries.values().filter(opened).map(|entry| entry.seq).collect()
     }
 
