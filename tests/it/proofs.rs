@@ -47,7 +47,7 @@ async fn a_stop_cuts_where_it_says_at_50_random_points(backend: Backend) {
     let mut random = StdRng::seed_from_u64(SEED);
     let mut client = ChatClient::visit(&node).await;
     for stop in 0..STOPS {
-        let said = client.say(&format!("/mock long 200 {stop}")).await;
+        let said = client.say(&format!("/mock long 2000 {stop}")).await;
         client.until_shown(random.random_range(1..200)).await;
         let id = client.command(json!({"type": "stop"})).await;
         let cut_at = client.ack(&id).await.cut_at.unwrap();
@@ -69,7 +69,7 @@ async fn takeovers(node: &TestNode, number: usize, seed: u64) {
     let conversation = customer.visitor.conversation;
     let mut agent = AgentClient::agent(node, "Ana").await;
     agent.watch(conversation).await;
-    customer.say("/mock long 400").await;
+    customer.say("/mock long 2000").await;
     for _ in 0..number {
         let turn = customer.until_shown(random.random_range(1..300)).await;
         agent.until(|agent| agent.watched[&conversation].turn_opened(turn)).await;

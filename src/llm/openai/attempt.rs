@@ -99,7 +99,7 @@ impl<'a> Attempt<'a> {
                 Ok(Frame::Nothing) => {}
                 Ok(Frame::End) => return reply.end(texts).await,
                 // The text is complete: what happens to the connection afterwards is nobody's loss.
-                Err(_) if reply.is_finished() => return reply.end(texts).await,
+                Err(fault) if reply.is_finished() && !fault.is_reported() => return reply.end(texts).await,
                 Err(fault) => return Err(fault),
             }
             if reply.is_finished() && closing.is_none() {

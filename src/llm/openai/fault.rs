@@ -117,6 +117,11 @@ impl Fault {
         Self { status: report.status, code: report.code, ..fault }
     }
 
+    /// Whether the provider itself says that something went wrong, rather than the wire.
+    pub(super) fn is_reported(&self) -> bool {
+        matches!(self.outcome, "reported" | "content_refused")
+    }
+
     /// The same after content: nothing may be tried again, and what has been seen is no whole reply.
     pub(super) fn after_content(mut self) -> Self {
         self.retry = Retry::Never;

@@ -49,11 +49,7 @@ impl Reader {
             }
             None => {
                 self.exhausted = true;
-                match self.decoder.finish().map(frame) {
-                    // Half an event at the very end is a cut stream, not a malformed one.
-                    None | Some(Err(Fault { outcome: "malformed", .. })) => Ok(Frame::End),
-                    Some(frame) => frame,
-                }
+                self.decoder.finish().map_or(Ok(Frame::End), frame)
             }
         }
     }

@@ -124,7 +124,8 @@ mod tests {
     use super::*;
 
     const QUIRKS: &[u8] =
-        b"\xef\xbb\xbfdata: one\n\n: comment\n\ndata:two\r\n\r\nevent: ping\rdata: x\r\rid: 7\nretry: 5\n\
+        b"\xef\xbb\xbfdata: one\n\n: comment\n\ndata:two\r\n\r\nevent: a\r\ndata: b\r\ndata: c\r\n\r\n\
+        event: ping\rdata: x\r\rid: 7\nretry: 5\n\
         data: three\ndata\ndata: four\nunknown: y\n\n\n\nevent: gone\n\ndata: \xf0\x9f\xa6\x80\n\ndata: last";
 
     fn decode(pieces: impl Iterator<Item = &'static [u8]>) -> Vec<(String, String)> {
@@ -142,8 +143,9 @@ mod tests {
 
     #[test]
     fn every_way_of_cutting_the_bytes_gives_the_same_events() {
-        let expected = [("", "one"), ("", "two"), ("ping", "x"), ("", "three\n\nfour"), ("", "🦀"), ("", "last")]
-            .map(|(name, data)| (name.to_owned(), data.to_owned()));
+        let expected =
+            [("", "one"), ("", "two"), ("a", "b\nc"), ("ping", "x"), ("", "three\n\nfour"), ("", "🦀"), ("", "last")]
+                .map(|(name, data)| (name.to_owned(), data.to_owned()));
         for size in 1..=QUIRKS.len() {
             assert_eq!(decode(QUIRKS.chunks(size)), expected, "in pieces of {size}");
         }

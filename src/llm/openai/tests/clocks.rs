@@ -62,7 +62,9 @@ async fn the_whole_answer_is_bounded_however_steadily_it_drips() {
 async fn a_flood_of_comments_cannot_outrun_the_clock() {
     let mut settings = settings();
     settings.clocks.first_content_ms = 30;
-    assert_eq!(ask_with(settings, [Reaction::Stream(vec![FLOOD])]).await.end, TIMED_OUT);
+    assert_eq!(ask_with(settings.clone(), [Reaction::Stream(vec![FLOOD])]).await.end, TIMED_OUT);
+    let finished = Reaction::Stream(vec![text("Hi"), finish("stop"), FLOOD]);
+    assert_eq!(ask_with(settings, [finished]).await.end, ModelEnd::Complete);
 }
 
 #[tokio::test(start_paused = true)]

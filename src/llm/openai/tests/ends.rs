@@ -30,6 +30,9 @@ async fn a_reply_is_complete_with_a_finish_reason_and_never_without() {
     assert_eq!(one(vec![text("Hi"), finish("eos"), done()]).await, complete("Hi"));
     assert_eq!(one(vec![text("Hi"), finish("stop"), Step::Break]).await, complete("Hi"), "reset after the last word");
     assert_eq!(one(vec![text("Hi"), finish(""), text("!"), finish("stop")]).await, complete("Hi!"));
+    let slowly = vec![text("Hi"), finish(""), Step::Pause(9_000), text("!"), finish("stop"), done()];
+    assert_eq!(one(slowly).await, complete("Hi!"), "an empty reason is none");
+    assert_eq!(one(vec![text("Hi"), finish("stop"), raw("data: {oops}\n\n")]).await, complete("Hi"));
     assert_eq!(
         one(vec![text("Hi"), finish("stop"), text("!"), done()]).await,
         complete("Hi!"),
@@ -66,6 +69,7 @@ async fn an_error_inside_a_successful_stream_is_a_failure() {
         one(vec![text("Hi"), raw("event: error\ndata: plain words\n\n")]).await,
         failed("Hi", Failure::ReplyCut)
     );
+    assert_eq!(one(vec![text("Hi"), finish("stop"), error(), done()]).await, failed("Hi", Failure::ReplyCut));
     let filtered = chunk(&json!({ "error": { "code": "content_filter" } }));
     assert_eq!(one(vec![text("Hi"), filtered]).await, failed("Hi", Failure::ContentRefused));
     assert_eq!(

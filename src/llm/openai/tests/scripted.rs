@@ -36,7 +36,7 @@ pub enum Step {
     Pause(u64),
     /// The connection breaks.
     Break,
-    /// These bytes, again and again, with a pause in ms between them.
+    /// These bytes, again and again, with a pause in ms between them, or none.
     Forever(&'static str, u64),
 }
 
@@ -129,7 +129,9 @@ async fn perform((mut steps, open): Rest) -> Option<(Result<Bytes, Unreachable>,
             Step::Pause(ms) => sleep(Duration::from_millis(ms)).await,
             Step::Break => return Some((Err(Unreachable), (steps, open))),
             Step::Forever(bytes, ms) => {
-                sleep(Duration::from_millis(ms)).await;
+                if ms > 0 {
+                    sleep(Duration::from_millis(ms)).await;
+                }
                 steps.push_front(Step::Forever(bytes, ms));
                 return Some((Ok(Bytes::from_static(bytes.as_bytes())), (steps, open)));
             }
