@@ -26,8 +26,8 @@ use migrations::{Direction, StepStatus};
 use onya_actors::ports::EventLog;
 use uuid::Uuid;
 
-/// Where the store is and how patient its callers are.
-#[derive(Clone, Debug)]
+/// Where the store is and how patient its callers are. Not printable: the URL may hold a password.
+#[derive(Clone)]
 pub struct Settings {
     /// `postgres://…`, `sqlite://path`, or empty for `onya.db` in the data folder.
     pub url: String,

@@ -19,7 +19,7 @@ export function composer(form, { send, typing, maxBytes, mayWrite }) {
     hint.classList.toggle("problem", over > 0);
     hint.textContent = over > 0 ? `Too long by ${over} bytes.` : usualHint;
     text.style.height = "auto";
-    text.style.height = `${text.scrollHeight + 2}px`;
+    if (text.value) text.style.height = `${text.scrollHeight + 2}px`;
   };
   text.oninput = () => {
     refresh();

@@ -59,11 +59,11 @@ impl Agent {
         }
         while !self.is_done() {
             self.step().await?;
-            self.run_lines().await?;
-            self.flush().await;
             if let Some(thread) = &self.watched {
                 self.terminal.0.draw(&thread.conversation)?;
             }
+            self.run_lines().await?;
+            self.flush().await;
         }
         self.connection.close().await;
         Ok(())

@@ -51,9 +51,9 @@ impl Customer {
         }
         while !self.is_done() {
             self.step().await?;
+            self.terminal.0.draw(&self.thread.conversation)?;
             self.run_lines()?;
             self.flush().await;
-            self.terminal.0.draw(&self.thread.conversation)?;
         }
         self.connection.close().await;
         Ok(())

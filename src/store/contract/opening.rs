@@ -51,6 +51,8 @@ pub(super) async fn a_customer_whose_conversation_is_closed_gets_a_new_one(backe
     let rate = talk.request(talk.customer(), "r1", rate);
     talk.must_store(rate).await;
     assert_eq!(node.log.open_conversation_of(customer).await.unwrap(), Some(next.id));
+    let closed_at = backend.number("SELECT closed_at FROM conversations WHERE closed_at IS NOT NULL").await;
+    assert_eq!(closed_at, 2_000, "the time of the closing, not of the rating");
 }
 
 pub(super) async fn a_creation_that_cannot_be_held_is_refused_and_leaves_nothing(backend: &impl Backend) {

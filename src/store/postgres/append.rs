@@ -53,6 +53,8 @@ fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>)
     (items, outcomes, unstorable)
 }
 
+/// Sends all items in one statement. If the database refuses the data of one, the statement is undone as a whole: then
+/// in two halves, until the one stands alone.
 async fn write_all(
     connection: &mut PgConnection,
     batch: &[Append],
@@ -68,27 +70,35 @@ async fn write_all(
         if items.is_empty() {
             continue;
         }
-        match run(connection, APPEND, &items).await {
-            Ok(rows) => {
-                for ((number, _), row) in items.iter().zip(rows) {
-                    let outcome = match outcome(row)? {
-                        Some(outcome) => outcome,
-                        None => bury(connection, &batch[*number], "a turn that it continues is not open").await?,
-                    };
-                    outcomes.push((*number, outcome));
-                }
+        match (run(connection, APPEND, &items).await, items.as_slice()) {
+            (Ok(rows), _) => outcomes.extend(settle(connection, batch, &items, rows).await?),
+            (Err(error), [(number, _)]) if fault(&error) == Fault::Data => {
+                outcomes.push((*number, bury(connection, &batch[*number], &describe(&error)).await?));
             }
-            Err(error) => match (fault(&error), items.as_slice()) {
-                (Fault::Data, [(number, _)]) => {
-                    outcomes.push((*number, bury(connection, &batch[*number], &describe(&error)).await?));
-                }
-                (Fault::Data, _) => open.extend(halves(items)),
-                (Fault::Conflict, _) => {
-                    outcomes.extend(items.iter().map(|(number, _)| (*number, AppendOutcome::Locked)));
-                }
+            (Err(error), _) => match fault(&error) {
+                Fault::Data => open.extend(halves(items)),
+                Fault::Conflict => outcomes.extend(items.iter().map(|(number, _)| (*number, AppendOutcome::Locked))),
                 _ => return Err(of_write(error)),
             },
         }
+    }
+    Ok(outcomes)
+}
+
+/// Reads the outcomes; an append whose turn does not fit was passed over and is buried.
+async fn settle(
+    connection: &mut PgConnection,
+    batch: &[Append],
+    items: &[Item],
+    rows: Vec<OutcomeRow>,
+) -> Result<Vec<Numbered>, StoreError> {
+    let mut outcomes = Vec::with_capacity(items.len());
+    for ((number, _), row) in items.iter().zip(rows) {
+        let outcome = match outcome(row)? {
+            Some(outcome) => outcome,
+            None => bury(connection, &batch[*number], "a turn that it continues is not open").await?,
+        };
+        outcomes.push((*number, outcome));
     }
     Ok(outcomes)
 }

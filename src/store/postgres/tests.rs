@@ -1,11 +1,13 @@
 //! What is particular to Postgres, and its place in the contract suite.
 
+mod locks;
+
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use onya_actors::ports::{AppendOutcome, Claim, EventLog, StoreError};
+use onya_actors::ports::{AppendOutcome, EventLog, StoreError};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use uuid::Uuid;
@@ -13,7 +15,7 @@ use uuid::Uuid;
 use super::append::{APPEND, run};
 use super::*;
 use crate::store::contract::Backend;
-use crate::store::contract::fixture::{Node, TAIL, Talk};
+use crate::store::contract::fixture::{Node, Talk};
 use crate::store::stored::StoredAppend;
 
 /// A database of its own on the server of the test run.
@@ -106,110 +108,6 @@ fn item(talk: &Talk, id: &str) -> Vec<(usize, StoredAppend)> {
 
 async fn outcome(connection: &mut PgConnection, statement: &'static str, item: &[(usize, StoredAppend)]) -> String {
     run(connection, statement, item).await.unwrap().remove(0).0
-}
-
-#[tokio::test]
-async fn an_append_during_a_claim_is_told_locked_and_waits_for_nobody() {
-    let backend = TestPostgres::start().await;
-    let node = Node::start(&backend, "a").await;
-    let (mut talk, mut free) = (node.talk().await, node.talk().await);
-    let mut claim = backend.direct().await;
-    let mut transaction = claim.begin().await.unwrap();
-    let lock = sqlx::query(include_str!("queries/lock.sql")).bind(talk.id().0);
-    lock.execute(&mut *transaction).await.unwrap();
-    let batch = [talk.say("m1", "hello"), free.say("m1", "hello")];
-    let outcomes = node.log.append(&batch).await.unwrap();
-    assert_eq!(outcomes, [AppendOutcome::Locked, AppendOutcome::Accepted]);
-    transaction.rollback().await.unwrap();
-    talk.must_store(batch[0].clone()).await;
-    free.apply(&batch[1]);
-    free.chatter(1).await;
-}
-
-#[tokio::test]
-async fn a_claim_waits_for_an_append_in_flight_but_not_for_ever() {
-    let backend = TestPostgres::start().await;
-    let node = Node::start(&backend, "a").await;
-    let talk = node.talk().await;
-    let settings = Settings { lock_timeout_ms: 50, ..backend.settings() };
-    let impatient = PostgresLog::connect(&settings, node.incarnation).await.unwrap();
-    let mut append = backend.direct().await;
-    let mut transaction = append.begin().await.unwrap();
-    let accepted = outcome(&mut transaction, APPEND, &item(&talk, "m1")).await;
-    assert_eq!(accepted, "accepted");
-    let error = impatient.claim(talk.id(), TAIL).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("55P03")), "{error:?}");
-    let claiming = node.log.claim(talk.id(), TAIL);
-    let committing = async {
-        backend.until_blocked(1).await;
-        transaction.commit().await.unwrap();
-    };
-    let (claim, ()) = tokio::join!(claiming, committing);
-    let Claim::Owned(owned) = claim.unwrap() else { panic!("not owned") };
-    assert_eq!((owned.state.seq, owned.tail.len()), (3, 3));
-}
-
-/// The statement with a pause between its snapshot and its locks: it waits for advisory lock 42.
-const PAUSED_FROM: &str = "WHERE c.id = ANY ($1)\n    ORDER BY c.id";
-const PAUSED_TO: &str =
-    "WHERE c.id = ANY ($1) AND (SELECT count(pg_advisory_xact_lock_shared(42)::text) = 1)\n    ORDER BY c.id";
-
-fn variant(from: &str, to: &str) -> &'static str {
-    assert!(APPEND.contains(from), "the statement has changed: {from}");
-    Box::leak(APPEND.replacen(from, to, 1).into_boxed_str())
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Meanwhile {
-    /// Another incarnation claims.
-    Claim,
-    /// The log grows by the very command that is being appended, under the same fence.
-    SameCommand,
-}
-
-/// Lets the conversation change between the statement's snapshot and its locks; what the statement says then, and
-/// what the log holds.
-async fn change_after_snapshot(statement: &'static str, meanwhile: Meanwhile) -> (Result<String, String>, usize) {
-    let backend = TestPostgres::start().await;
-    let node = Node::start(&backend, "a").await;
-    let mut talk = node.talk().await;
-    let item = item(&talk, "m1");
-    let mut gate = backend.direct().await;
-    sqlx::query("SELECT pg_advisory_lock(42)").execute(&mut gate).await.unwrap();
-    let mut paused = backend.direct().await;
-    let appending = run(&mut paused, statement, &item);
-    let changing = async {
-        backend.until_blocked(1).await;
-        match meanwhile {
-            Meanwhile::Claim => drop(node.claim(talk.id()).await),
-            Meanwhile::SameCommand => {
-                let say = talk.say("m1", "hello");
-                talk.must_store(say).await;
-            }
-        }
-        sqlx::query("SELECT pg_advisory_unlock(42)").execute(&mut gate).await.unwrap();
-    };
-    let (rows, ()) = tokio::join!(appending, changing);
-    let outcome = rows.map(|mut rows| rows.remove(0).0).map_err(|error| error::describe(&error));
-    (outcome, node.entries(talk.id()).await.len())
-}
-
-#[tokio::test]
-async fn a_row_that_changed_after_the_statements_snapshot_is_compared_as_it_is_now() {
-    let paused = variant(PAUSED_FROM, PAUSED_TO);
-    assert_eq!(change_after_snapshot(paused, Meanwhile::Claim).await, (Ok("fenced".to_owned()), 1));
-    assert_eq!(change_after_snapshot(paused, Meanwhile::SameCommand).await, (Ok("fenced".to_owned()), 3));
-}
-
-/// A planted fault: the fence is looked at, but not locked. The claim in the pause then goes unnoticed, which is what
-/// the test above would show if the statement lost its lock.
-#[tokio::test]
-async fn without_the_lock_a_claim_after_the_snapshot_is_missed() {
-    let lockless = APPEND.replacen(PAUSED_FROM, PAUSED_TO, 1).replacen("FOR UPDATE SKIP LOCKED", "", 1);
-    assert_ne!(lockless, APPEND);
-    let lockless: &'static str = Box::leak(lockless.into_boxed_str());
-    let (outcome, length) = change_after_snapshot(lockless, Meanwhile::Claim).await;
-    assert_eq!((outcome, length), (Ok("accepted".to_owned()), 3));
 }
 
 #[tokio::test]
