@@ -12,7 +12,7 @@ use crate::telemetry::names::REJECTIONS_TOTAL;
 /// An answer that is no success: `{"error": refusal}` with the status that belongs to its code.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    refusal: Refusal,
+    refusal: Box<Refusal>,
     status: StatusCode,
     allow: Option<&'static str>,
 }
@@ -49,19 +49,13 @@ impl Failure {
         let status = StatusCode::UPGRADE_REQUIRED;
         Self { status, allow: Some("websocket"), ..Self::new(ErrorCode::BadRequest, "this address takes WebSockets") }
     }
-
-    /// What is refused, and why.
-    #[must_use]
-    pub fn refusal(&self) -> &Refusal {
-        &self.refusal
-    }
 }
 
 /// What has been counted where it was decided.
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { refusal, status, allow: None }
+        Self { refusal: Box::new(refusal), status, allow: None }
     }
 }
 

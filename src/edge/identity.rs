@@ -12,10 +12,12 @@ use onya_core::conversation::{Actor as Person, Role};
 use onya_core::{ClientMsgId, ConversationId};
 use onya_protocol::ErrorCode;
 use serde::de::DeserializeOwned;
+use tracing::Span;
 
 use super::error::Failure;
 use super::{Edge, json};
 use crate::auth::Principal;
+use crate::telemetry::traceparent;
 
 /// Names a command, so that it can be repeated without harm.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -29,8 +31,13 @@ pub(super) struct Customer(pub(super) Person);
 /// An agent or a supervisor.
 pub(super) struct Staff(pub(super) Person);
 
-/// The sender's name for the command.
-pub(super) struct CommandId(pub(super) ClientMsgId);
+/// What every command brings in its header.
+pub(super) struct CommandHeader {
+    /// The sender's name for the command.
+    pub(super) client_msg_id: ClientMsgId,
+    /// The trace that the command belongs to.
+    pub(super) traceparent: Option<String>,
+}
 
 /// The conversation that the path names.
 pub(super) struct Conversation(pub(super) ConversationId);
@@ -89,14 +96,16 @@ impl FromRequestParts<Arc<Edge>> for Staff {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for CommandId {
+impl<S: Sync> FromRequestParts<S> for CommandHeader {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let missing = || Failure::new(ErrorCode::BadRequest, "a command needs the header Idempotency-Key");
         let key = parts.headers.get(IDEMPOTENCY_KEY).ok_or_else(missing)?;
         let malformed = || Failure::new(ErrorCode::BadRequest, "Idempotency-Key must be 1 to 64 printable characters");
-        key.to_str().ok().and_then(|key| ClientMsgId::new(key).ok()).map(Self).ok_or_else(malformed)
+        let client_msg_id = key.to_str().ok().and_then(|key| ClientMsgId::new(key).ok()).ok_or_else(malformed)?;
+        let incoming = parts.headers.get(traceparent::HEADER).and_then(|value| value.to_str().ok());
+        Ok(Self { client_msg_id, traceparent: traceparent::outgoing(&Span::current(), incoming) })
     }
 }
 

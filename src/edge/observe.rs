@@ -26,7 +26,7 @@ pub(super) async fn observe(State(edge): State<Arc<Edge>>, request: Request, nex
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("http", %method, route, status = tracing::field::Empty);
-    traceparent::adopt(&span, header_text(&request, "traceparent"));
+    traceparent::adopt(&span, header_text(&request, traceparent::HEADER));
     let response = answer(&edge, request, next).instrument(span.clone()).await;
     let status = response.status().as_u16();
     span.record("status", status);

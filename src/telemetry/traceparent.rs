@@ -8,6 +8,9 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+/// The header that carries one over HTTP.
+pub const HEADER: &str = "traceparent";
+
 /// Reads a `traceparent`; `None` when it is malformed, which a reader must ignore.
 #[must_use]
 pub fn parse(text: &str) -> Option<SpanContext> {

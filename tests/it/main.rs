@@ -1,10 +1,13 @@
 //! Tests of the whole program, from outside.
 
 #![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
     clippy::panic,
-    clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a failed step of a test ends the test, also in the functions that tests share"
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a failed step ends the test, also in the functions that tests share; a test's tasks end with its runtime"
 )]
 
 mod support;

@@ -8,14 +8,12 @@ use onya_core::conversation::{Ack, Action, Actor as Person, Overlap, Request, Re
 use onya_core::{ClientMsgId, ConversationId, Seq};
 use onya_protocol::ErrorCode;
 use serde::{Deserialize, Serialize};
-use tracing::Span;
 use utoipa::ToSchema;
 
 use super::responses::CommandErrors;
 use crate::edge::Edge;
 use crate::edge::error::Failure;
-use crate::edge::identity::{Body, Caller, CommandId, Conversation};
-use crate::telemetry::traceparent;
+use crate::edge::identity::{Body, Caller, CommandHeader, Conversation};
 
 /// The command is stored.
 #[derive(Serialize, ToSchema)]
@@ -112,7 +110,7 @@ pub(in crate::edge) struct HandBack {
 pub(super) struct Sender {
     pub(super) who: Person,
     pub(super) conversation: ConversationId,
-    pub(super) client_msg_id: ClientMsgId,
+    pub(super) header: CommandHeader,
 }
 
 /// Sends a command and waits until it is stored.
@@ -126,10 +124,9 @@ async fn submit_after(
     after: Option<ClientMsgId>,
     action: Action,
 ) -> Result<Json<Stored>, Failure> {
-    let Sender { who, conversation, client_msg_id } = sender;
-    let request = Request { by: who, client_msg_id, after, action };
-    let trace = traceparent::outgoing(&Span::current(), None);
-    Ok(Json(edge.sessions.request(conversation, request, trace).await?.into()))
+    let Sender { who, conversation, header } = sender;
+    let request = Request { by: who, client_msg_id: header.client_msg_id, after, action };
+    Ok(Json(edge.sessions.request(conversation, request, header.traceparent).await?.into()))
 }
 
 /// Say something
@@ -140,13 +137,13 @@ pub(in crate::edge) async fn say(
     State(edge): State<Arc<Edge>>,
     Caller(who): Caller,
     Conversation(conversation): Conversation,
-    CommandId(client_msg_id): CommandId,
+    header: CommandHeader,
     Body(message): Body<NewMessage>,
 ) -> Result<Json<Stored>, Failure> {
     if !message.attachments.is_empty() {
         return Err(Failure::new(ErrorCode::Unsupported, "attachments are not served"));
     }
-    let sender = Sender { who, conversation, client_msg_id };
+    let sender = Sender { who, conversation, header };
     let action = Action::Say { text: message.text, overlap: message.overlap };
     submit_after(&edge, sender, message.after, action).await
 }
@@ -162,11 +159,11 @@ macro_rules! command {
             State(edge): State<Arc<Edge>>,
             Caller(who): Caller,
             Conversation(conversation): Conversation,
-            CommandId(client_msg_id): CommandId,
+            header: CommandHeader,
             Body(body): Body<$body>,
         ) -> Result<Json<Stored>, Failure> {
             let action: fn($body) -> Action = $action;
-            submit(&edge, Sender { who, conversation, client_msg_id }, action(body)).await
+            submit(&edge, Sender { who, conversation, header }, action(body)).await
         }
     };
 }

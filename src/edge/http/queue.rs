@@ -13,7 +13,7 @@ use super::commands::{Sender, Stored, submit};
 use super::responses::{CommandErrors, ListErrors};
 use crate::edge::Edge;
 use crate::edge::error::Failure;
-use crate::edge::identity::{Body, CommandId, Conversation, Staff};
+use crate::edge::identity::{Body, CommandHeader, Conversation, Staff};
 
 /// Entries that are shown.
 const SHOWN: usize = 200;
@@ -51,12 +51,12 @@ pub(in crate::edge) async fn claim(
     State(edge): State<Arc<Edge>>,
     Staff(who): Staff,
     Conversation(conversation): Conversation,
-    CommandId(client_msg_id): CommandId,
+    header: CommandHeader,
     Body(seen): Body<Seen>,
 ) -> Result<Json<Stored>, Failure> {
     let assignment = edge.sessions.new_assignment();
     let action = Action::Claim { control_version: seen.control_version, assignment };
-    submit(&edge, Sender { who, conversation, client_msg_id }, action).await
+    submit(&edge, Sender { who, conversation, header }, action).await
 }
 
 /// Take a conversation from the assistant or, as a supervisor, from an agent (staff)
@@ -67,10 +67,10 @@ pub(in crate::edge) async fn take_over(
     State(edge): State<Arc<Edge>>,
     Staff(who): Staff,
     Conversation(conversation): Conversation,
-    CommandId(client_msg_id): CommandId,
+    header: CommandHeader,
     Body(seen): Body<Seen>,
 ) -> Result<Json<Stored>, Failure> {
     let assignment = edge.sessions.new_assignment();
     let action = Action::TakeOver { control_version: seen.control_version, assignment };
-    submit(&edge, Sender { who, conversation, client_msg_id }, action).await
+    submit(&edge, Sender { who, conversation, header }, action).await
 }

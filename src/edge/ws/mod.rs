@@ -41,7 +41,6 @@ pub(super) async fn customer(
     open(edge, Route::Customer(id), request)
 }
 
-#[expect(clippy::unused_async, reason = "handlers are async")]
 pub(super) async fn staff(State(edge): State<Arc<Edge>>, request: Request) -> Result<Response, Failure> {
     open(edge, Route::Staff, request)
 }

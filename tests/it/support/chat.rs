@@ -67,7 +67,7 @@ impl ChatClient {
         self.cut();
         let path = format!("/v1/conversations/{}/socket", self.visitor.conversation);
         let mut wire = match Wire::dial(&node.socket_url(&path), &[]).await {
-            Dialled::Open(wire) => wire,
+            Dialled::Open(wire) => *wire,
             Dialled::Refused(status, body) => return Err(format!("{status}: {body}")),
         };
         let cursor = self.replica.cursor();

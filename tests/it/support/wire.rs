@@ -14,7 +14,7 @@ use super::PATIENCE;
 
 /// What came of a handshake.
 pub enum Dialled {
-    Open(Wire),
+    Open(Box<Wire>),
     /// The status and the body of the answer that is no socket.
     Refused(u16, String),
 }
@@ -31,7 +31,7 @@ impl Wire {
             request.headers_mut().append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         match timeout(PATIENCE, connect_async(request)).await.unwrap() {
-            Ok((stream, _)) => Dialled::Open(Self(stream)),
+            Ok((stream, _)) => Dialled::Open(Box::new(Self(stream))),
             Err(Error::Http(response)) => {
                 let body = response.body().clone().unwrap_or_default();
                 Dialled::Refused(response.status().as_u16(), String::from_utf8_lossy(&body).into_owned())
@@ -48,7 +48,7 @@ impl Wire {
     /// Shakes hands; ends the test if the answer is no socket.
     pub async fn open(url: &str) -> Self {
         match Self::dial(url, &[]).await {
-            Dialled::Open(wire) => wire,
+            Dialled::Open(wire) => *wire,
             Dialled::Refused(status, body) => panic!("{status}: {body}"),
         }
     }
