@@ -24,7 +24,6 @@ impl Cutter {
         let address = listener.local_addr().unwrap();
         let counted = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&counted);
-        #[expect(clippy::disallowed_methods, reason = "ended when the cutter is dropped, or with the test")]
         let task = tokio::spawn(async move {
             let mut random = StdRng::seed_from_u64(seed);
             loop {
