@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 
@@ -33,15 +33,19 @@ pub(super) async fn connect(config: &RedisConfig) -> anyhow::Result<Option<Redis
     let mut connection = connecting.await.context("Redis does not answer (redis.url)")?;
     let info: String = ::redis::cmd("INFO").arg("server").query_async(&mut connection).await.context("Redis: INFO")?;
     let version = version(&info).context("Redis does not tell its version")?.to_owned();
-    let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-    if major < MIN_MAJOR {
-        bail!("Redis {version} is too old: Onya needs {MIN_MAJOR} or newer");
-    }
+    refuse_unsupported(&version)?;
     Ok(Some(Redis { connection, version }))
 }
 
 fn version(info: &str) -> Option<&str> {
     info.lines().find_map(|line| line.strip_prefix("redis_version:")).map(str::trim)
+}
+
+fn refuse_unsupported(version: &str) -> anyhow::Result<()> {
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let is_supported = major.is_some_and(|major| major >= MIN_MAJOR);
+    ensure!(is_supported, "Redis {version} is not supported: Onya needs {MIN_MAJOR} or newer (redis.url)");
+    Ok(())
 }
 
 #[async_trait]
@@ -64,5 +68,16 @@ mod tests {
     fn the_version_is_found_among_the_rest() {
         assert_eq!(version("# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n"), Some("7.0.15"));
         assert_eq!(version("# Server\r\n"), None);
+    }
+
+    #[test]
+    fn a_version_that_is_old_or_cannot_be_read_is_refused_by_name() {
+        for supported in ["7.0.15", "8.0.0", "10.1"] {
+            refuse_unsupported(supported).unwrap();
+        }
+        for refused in ["6.2.7", "", "unstable", "v7", "-7.0"] {
+            let line = refuse_unsupported(refused).unwrap_err().to_string();
+            assert_eq!(line, format!("Redis {refused} is not supported: Onya needs 7 or newer (redis.url)"));
+        }
     }
 }

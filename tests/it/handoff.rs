@@ -1,7 +1,7 @@
 //! People behind the assistant.
 
-use onya_core::conversation::Outcome;
-use onya_protocol::{Control, ErrorCode};
+use onya_core::conversation::{Outcome, Role};
+use onya_protocol::{Control, ErrorCode, ServerFrame, Typing};
 use serde_json::json;
 
 use crate::support::{AgentClient, Backend, ChatClient, NodeSettings, TestNode};
@@ -13,6 +13,7 @@ crate::on_each_store! {
     a_customer_leaves_the_queue,
     only_a_supervisor_takes_from_an_agent,
     an_agent_sees_the_reply_grow,
+    each_side_sees_the_other_type_and_nobody_sees_themselves,
 }
 
 async fn slow(backend: Backend) -> TestNode {
@@ -128,4 +129,44 @@ async fn an_agent_sees_the_reply_grow(backend: Backend) {
     assert!(agent.watched[&id].live.is_some(), "what was said before is there");
     agent.until(|agent| agent.watched[&id].live.is_none()).await;
     assert!(agent.watched[&id].deltas > 0);
+}
+
+async fn each_side_sees_the_other_type_and_nobody_sees_themselves(backend: Backend) {
+    let node = TestNode::start(backend).await;
+    let mut customer = ChatClient::visit(&node).await;
+    let mut agent = AgentClient::agent(&node, "Ada").await;
+    let id = customer.visitor.conversation;
+    agent.watch(id).await;
+    let take = agent.with_version(id, "take_over").await;
+    agent.ack(&take).await;
+
+    // The frames of a conversation keep their order, so one's own would come before the other's answer to it.
+    customer.send(json!({"type": "typing", "active": true})).await;
+    let seen = typing_seen_by_agent(&mut agent).await;
+    assert_eq!((seen.participant, seen.role), (customer.visitor.participant, Role::Customer));
+    assert!(seen.active && seen.conversation == id, "{seen:?}");
+
+    agent.command(id, json!({"type": "typing", "active": true})).await;
+    let seen = typing_seen_by_customer(&mut customer).await;
+    assert_eq!((seen.role, seen.name.as_deref(), seen.active), (Role::Agent, Some("Ada"), true));
+
+    customer.send(json!({"type": "typing", "active": false})).await;
+    let seen = typing_seen_by_agent(&mut agent).await;
+    assert_eq!((seen.role, seen.active), (Role::Customer, false));
+}
+
+async fn typing_seen_by_customer(customer: &mut ChatClient) -> Typing {
+    loop {
+        if let ServerFrame::Typing(typing) = customer.next().await.unwrap() {
+            return typing;
+        }
+    }
+}
+
+async fn typing_seen_by_agent(agent: &mut AgentClient) -> Typing {
+    loop {
+        if let ServerFrame::Typing(typing) = agent.next().await {
+            return typing;
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -50,6 +50,13 @@ impl NodeSettings {
     pub async fn start(self) -> TestNode {
         let (process, addresses) = launch(&self).await;
         TestNode { settings: self, process, server: addresses.0, metrics: addresses.1 }
+    }
+
+    /// Runs a subcommand that ends by itself, with these settings and on this data.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::from(self.command());
+        let running = command.args(arguments).kill_on_drop(true).output();
+        timeout(PATIENCE, running).await.unwrap_or_else(|_| panic!("onya {arguments:?} did not end by itself")).unwrap()
     }
 
     fn command(&self) -> std::process::Command {
