@@ -35,6 +35,8 @@ pub const QUEUE_DEPTH: &str = "onya_queue_depth";
 pub const REJECTIONS_TOTAL: &str = "onya_rejections_total";
 /// Replies being written.
 pub const REPLIES_IN_PROGRESS: &str = "onya_replies_in_progress";
+/// Calls of the model's provider.
+pub const LLM_ATTEMPTS_TOTAL: &str = "onya_llm_attempts_total";
 /// Conversation actors that crashed.
 pub const CRASHES_TOTAL: &str = "onya_crashes_total";
 /// Sockets closed because their reader was too slow.
@@ -77,7 +79,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 17] = [
+pub const METRICS: [Metric; 18] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -129,6 +131,13 @@ pub const METRICS: [Metric; 17] = [
     metric(QUEUE_DEPTH, Kind::Gauge, Unit::Count, &["queue"], "Entries that wait in a queue"),
     metric(REJECTIONS_TOTAL, Kind::Counter, Unit::Count, &["code"], "Commands and requests refused, by code"),
     metric(REPLIES_IN_PROGRESS, Kind::Gauge, Unit::Count, &[], "Replies being written"),
+    metric(
+        LLM_ATTEMPTS_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["outcome"],
+        "Calls of the model's provider, by how they ended",
+    ),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
     metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
 ];
