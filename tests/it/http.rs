@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::support::{Answer, Backend, NodeSettings, PATIENCE, TestNode, Visitor, answer};
+use crate::support::{Answer, Backend, NodeSettings, PATIENCE, TestNode, Visitor, answer, eventually};
 
 crate::on_each_store! {
     a_whole_conversation_over_http,
@@ -32,13 +32,12 @@ async fn entries(node: &TestNode, visitor: &Visitor, query: &str) -> Value {
 
 /// Waits until the log has a turn that ended.
 async fn until_answered(node: &TestNode, visitor: &Visitor) -> Value {
-    loop {
+    let answered = async || {
         let page = entries(node, visitor, "").await;
-        if page["entries"].as_array().unwrap().iter().any(|entry| entry["kind"] == "turn_ended") {
-            return page;
-        }
-        tokio::task::yield_now().await;
-    }
+        let ended = page["entries"].as_array().unwrap().iter().any(|entry| entry["kind"] == "turn_ended");
+        ended.then_some(page)
+    };
+    eventually(answered).await
 }
 
 async fn a_whole_conversation_over_http(backend: Backend) {
