@@ -4,7 +4,7 @@
 //! conversation is not decided here but by its owner; what is stored is not known here. A failure becomes a status and a
 //! code in [`error`] and nowhere else.
 //!
-//! Read [`router`] for every route, `http/` for one resource a file, `ws/` for the life of a socket.
+//! Read [`mod@router`] for every route, `http/` for one resource a file, `ws/` for the life of a socket.
 
 pub mod error;
 mod health;

@@ -10,10 +10,13 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use onya::llm::settings::{Clocks, MockSettings, Provider, Settings};
 use onya_actors::ports::{Clock, Model, ModelEnd, ModelEvent, Question, Random};
-use onya_core::conversation::{Failure, Priority, Prompt, PromptMessage, Speaker};
+use onya_core::conversation::{Failure, Outcome, Priority, Prompt, PromptMessage, Speaker};
 use onya_core::{ConversationId, Timestamp};
+use onya_protocol::Control;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
+
+use crate::support::{Backend, ChatClient, NodeSettings};
 
 const MISSING: &str = "TEST_UPSTREAM_CLI is not set: run ./tests/run, which installs it";
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/upstream/fixtures");
@@ -88,6 +91,21 @@ impl Upstream {
             .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
             .sum()
     }
+}
+
+#[tokio::test]
+async fn the_whole_program_answers_with_a_model_that_is_not_ours() {
+    let upstream = Upstream::start();
+    let settings = NodeSettings::new(Backend::Sqlite).await;
+    let settings = settings.with("LLM_PROVIDER", "openai").with("OPENAI_BASE_URL", format!("{}/v1", upstream.url));
+    let node = settings.with("OPENAI_API_KEY", "test-key").start().await;
+    let mut customer = ChatClient::visit(&node).await;
+    let said = customer.say("How do I return my order?").await;
+    let (outcome, text) = customer.answered(said.seq).await;
+    assert_eq!((outcome, text.starts_with("You can return")), (Outcome::Final, true), "{text}");
+    assert!(customer.replica.deltas > 1, "the reply came in one piece");
+    customer.say("I want to talk to a human.").await;
+    customer.until(|customer| customer.replica.control == Control::Queue).await;
 }
 
 fn settings(url: &str) -> Settings {

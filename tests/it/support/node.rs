@@ -19,6 +19,7 @@ pub struct NodeSettings {
     variables: BTreeMap<String, String>,
     database: Database,
     folder: Arc<TempDir>,
+    disk_kib: Option<usize>,
 }
 
 impl NodeSettings {
@@ -28,6 +29,7 @@ impl NodeSettings {
             variables: BTreeMap::new(),
             database: Database::create(backend).await,
             folder: Arc::new(tempfile::tempdir().unwrap()),
+            disk_kib: None,
         };
         settings.with("ONYA_LLM__MOCK__TOKENS_PER_SECOND", "200")
     }
@@ -38,6 +40,12 @@ impl NodeSettings {
         self
     }
 
+    /// Its data lies on a disk of its own, of this size.
+    pub fn on_small_disk(mut self, kib: usize) -> Self {
+        self.disk_kib = Some(kib);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> TestNode {
         let (process, addresses) = launch(&self).await;
@@ -45,13 +53,24 @@ impl NodeSettings {
     }
 
     fn command(&self) -> std::process::Command {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_onya"));
+        let mut command = match self.disk_kib {
+            None => std::process::Command::new(env!("CARGO_BIN_EXE_onya")),
+            Some(kib) => on_small_disk(kib),
+        };
         command.current_dir(self.folder.path()).env_clear();
         command.envs([("PORT", "0"), ("ONYA_METRICS__PORT", "0"), ("LOG_LEVEL", "info")]);
         command.envs(self.database.url().map(|url| ("DATABASE_URL", url)));
         command.envs(&self.variables);
         command
     }
+}
+
+/// The program in a mount namespace of its own, where `data` is a small disk in memory.
+fn on_small_disk(kib: usize) -> std::process::Command {
+    let script = format!("mkdir -p data && mount -t tmpfs -o size={kib}k tmpfs data && exec \"$0\" \"$@\"");
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_onya")]);
+    command
 }
 
 /// A running node. It is killed when the test ends.
@@ -89,6 +108,22 @@ impl TestNode {
     /// The origin of the pages that this node serves.
     pub fn origin(&self) -> String {
         format!("http://{}", self.server)
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.settings.folder.path().join("data")
+    }
+
+    /// The data of a node on a small disk, which only its own processes see otherwise.
+    pub fn small_disk(&self) -> PathBuf {
+        let process = self.process.id().unwrap();
+        PathBuf::from(format!("/proc/{process}/root{}", self.data_dir().display()))
+    }
+
+    /// The address of the node's database, for those who disturb it.
+    pub fn database_url(&self) -> String {
+        let file = || format!("sqlite://{}", self.data_dir().join("onya.db").display());
+        self.settings.database.url().unwrap_or_else(file)
     }
 
     /// What the node has logged since its first start.

@@ -27,6 +27,8 @@ pub struct Roamer {
     pub acked: BTreeMap<String, Seq>,
     /// How often an answer said that the command had been stored before.
     pub repeated: usize,
+    /// How often a message was refused for now.
+    pub refused: usize,
     /// How often a connection was lost.
     pub lost: usize,
     /// How often a connection went on without a gap.
@@ -45,6 +47,7 @@ impl Roamer {
             said: Vec::new(),
             acked: BTreeMap::new(),
             repeated: 0,
+            refused: 0,
             lost: 0,
             recovered: 0,
             outbox: VecDeque::new(),
@@ -157,6 +160,7 @@ impl Roamer {
     async fn refused(&mut self, code: ErrorCode, retry_after_ms: Option<u64>) {
         match code {
             ErrorCode::Busy | ErrorCode::Unknown | ErrorCode::OutOfOrder => {
+                self.refused += 1;
                 // What came after it is refused as well. Reads on while it waits; then everything is sent again.
                 let pause = Duration::from_millis(retry_after_ms.unwrap_or(10));
                 if let Some(wire) = &mut self.wire

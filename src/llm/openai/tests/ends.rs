@@ -30,6 +30,8 @@ async fn a_reply_is_complete_with_a_finish_reason_and_never_without() {
     assert_eq!(one(vec![text("Hi"), finish("eos"), done()]).await, complete("Hi"));
     assert_eq!(one(vec![text("Hi"), finish("stop"), Step::Break]).await, complete("Hi"), "reset after the last word");
     assert_eq!(one(vec![text("Hi"), finish(""), text("!"), finish("stop")]).await, complete("Hi!"));
+    let unended = raw("data: {\"choices\":[{\"finish_reason\":\"stop\"}]}");
+    assert_eq!(one(vec![text("Hi"), unended]).await, complete("Hi"), "without the last empty line");
     let slowly = vec![text("Hi"), finish(""), Step::Pause(9_000), text("!"), finish("stop"), done()];
     assert_eq!(one(slowly).await, complete("Hi!"), "an empty reason is none");
     assert_eq!(one(vec![text("Hi"), finish("stop"), raw("data: {oops}\n\n")]).await, complete("Hi"));

@@ -1,0 +1,31 @@
+//! What a scrape shows of a conversation.
+
+use onya::telemetry::names::{CRASHES_TOTAL, METRICS, SLOW_CONSUMERS_TOTAL};
+use onya_protocol::Control;
+use serde_json::json;
+
+use crate::on_each_store;
+use crate::support::{Backend, ChatClient, NodeSettings};
+
+on_each_store!(every_metric_is_there_after_a_conversation);
+
+async fn every_metric_is_there_after_a_conversation(backend: Backend) {
+    let node = NodeSettings::new(backend).await.start().await;
+    let mut customer = ChatClient::visit(&node).await;
+    let said = customer.say("Count this").await;
+    customer.answered(said.seq).await;
+    let stop = customer.command(json!({"type": "stop"})).await;
+    customer.refusal(&stop).await;
+    customer.command(json!({"type": "escalate"})).await;
+    customer.until(|customer| customer.replica.control == Control::Queue).await;
+    let scrape = reqwest::get(node.metrics_url()).await.unwrap().text().await.unwrap();
+    // Nothing crashed and nobody was slow; the adapter of the provider was not asked.
+    let absent = [CRASHES_TOTAL, SLOW_CONSUMERS_TOTAL, "onya_llm_attempts_total"];
+    for metric in METRICS.iter().filter(|metric| !absent.contains(&metric.name)) {
+        assert!(scrape.contains(&format!("# TYPE {} ", metric.name)), "{} is missing:\n{scrape}", metric.name);
+    }
+    for line in ["onya_turns_total{outcome=\"final\"} 1", "onya_rejections_total{code=\"nothing_to_do\"} 1"] {
+        assert!(scrape.contains(line), "{line} is missing:\n{scrape}");
+    }
+    assert!(!scrape.contains(&customer.visitor.conversation.to_string()), "a metric is labelled by conversation");
+}
