@@ -4,7 +4,7 @@ use onya_core::conversation::{Outcome, Role};
 use onya_protocol::{Control, ErrorCode, ServerFrame, Typing};
 use serde_json::json;
 
-use crate::support::{AgentClient, Backend, ChatClient, NodeSettings, TestNode};
+use crate::support::{AgentClient, Backend, ChatClient, NodeSettings, TestNode, eventually};
 
 crate::on_each_store! {
     a_takeover_mid_sentence_silences_the_assistant,
@@ -156,17 +156,13 @@ async fn each_side_sees_the_other_type_and_nobody_sees_themselves(backend: Backe
 }
 
 async fn typing_seen_by_customer(customer: &mut ChatClient) -> Typing {
-    loop {
-        if let ServerFrame::Typing(typing) = customer.next().await.unwrap() {
-            return typing;
-        }
-    }
+    first_typing(async || customer.next().await.unwrap()).await
 }
 
 async fn typing_seen_by_agent(agent: &mut AgentClient) -> Typing {
-    loop {
-        if let ServerFrame::Typing(typing) = agent.next().await {
-            return typing;
-        }
-    }
+    first_typing(async || agent.next().await).await
+}
+
+async fn first_typing(mut next: impl AsyncFnMut() -> ServerFrame) -> Typing {
+    eventually(async || if let ServerFrame::Typing(typing) = next().await { Some(typing) } else { None }).await
 }
