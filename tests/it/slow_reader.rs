@@ -10,7 +10,7 @@ use crate::support::{AgentClient, Backend, ChatClient, NodeSettings, TestNode, l
 const MESSAGE_BYTES: usize = 65_536;
 
 /// Far more, in messages of [`MESSAGE_BYTES`], than a system keeps for a socket that nobody reads (a few MB).
-const MOST_MESSAGES: usize = 1_000;
+const MOST_MESSAGES: usize = 300;
 
 /// A node that keeps little for a slow reader, and does not ask whether somebody is there.
 async fn node(write_timeout_ms: u64) -> TestNode {
