@@ -34,8 +34,10 @@ export class Page {
     return this.#complaints.filter((complaint) => !expected.test(complaint));
   }
 
+  /** Writes and sends as soon as the page lets one: on a first visit that takes a moment. */
   async say(text) {
     await this.tab.locator("#text").fill(text);
+    await this.tab.locator("#send:enabled").waitFor();
     await this.tab.locator("#text").press("Enter");
   }
 
@@ -75,10 +77,10 @@ export class Page {
     return this.reply("the end of the reply", ({ state }) => state === "ended");
   }
 
-  /** Waits until a message is shown and stored. */
-  async message(text) {
-    const isIt = (item) => item.kind === "message" && item.text === text && item.state === "stored";
-    return (await until(`the message “${text}”`, () => this.items(), (items) => items.some(isIt))).find(isIt);
+  /** Waits until a message is shown in this state: "sending" or "stored". */
+  async message(text, state = "stored") {
+    const isIt = (item) => item.kind === "message" && item.text === text && item.state === state;
+    return (await until(`the message “${text}”, ${state}`, () => this.items(), (items) => items.some(isIt))).find(isIt);
   }
 
   /** Waits until the text of an element that is shown matches. */
