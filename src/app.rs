@@ -137,7 +137,7 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
     let world = Ports { log: Arc::clone(&log), model, clock, random: Arc::clone(&random) };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
     let mut parts: Vec<Box<dyn Probe>> =
-        vec![Box::new(probes::StoreProbe::new(log, &config.database)), Box::new(probes::ModelProbe::new(&config.llm))];
+        vec![Box::new(probes::StoreProbe(log)), Box::new(probes::ModelProbe::new(&config.llm))];
     parts.extend(redis.map(|redis| Box::new(redis) as Box<dyn Probe>));
     let edge = Arc::new(Edge {
         sessions: sessions.clone(),

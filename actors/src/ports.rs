@@ -78,8 +78,8 @@ pub trait EventLog: Send + Sync + 'static {
         window_ms: u64,
     ) -> Result<u32, StoreError>;
 
-    /// Whether the store answers.
-    async fn ping(&self) -> Result<(), StoreError>;
+    /// Asks the store for a sign of life: its name and version.
+    async fn ping(&self) -> Result<String, StoreError>;
 }
 
 /// One start of the process.

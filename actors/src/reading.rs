@@ -59,11 +59,6 @@ impl Sessions {
     ) -> Result<Vec<Summary>, Refusal> {
         self.system.log.open_conversations(before, limit).await.map_err(not_read)
     }
-
-    /// Whether the store answers.
-    pub async fn check_store(&self) -> Result<(), StoreError> {
-        self.system.log.ping().await
-    }
 }
 
 /// A read that failed changed nothing, so it may simply be repeated.

@@ -22,8 +22,6 @@ use crate::supervisor::Supervisor;
 use crate::sweeper::Sweeper;
 use crate::system::{Parts, System};
 
-/// How long clients are told to wait before they come back after a shutdown, at most, in ms.
-const GOAWAY_SPREAD_MS: u64 = 2_000;
 /// Releases sent to the store at once.
 const RELEASES_AT_ONCE: usize = 500;
 
@@ -189,7 +187,7 @@ impl Sessions {
     pub async fn drain(&self) {
         let system = &self.system;
         system.start_draining();
-        system.registry.say_goaway(GOAWAY_SPREAD_MS, &*system.random);
+        system.registry.say_goaway(system.settings.goaway_spread_ms, &*system.random);
         system.live_actors.close();
         system.directory.tell_all(|| Message::Drain);
         let limit = Duration::from_millis(system.settings.drain_reply_limit_ms);

@@ -42,6 +42,8 @@ pub struct Settings {
     pub send_queue_bytes: usize,
     /// How long replies in progress may go on after a shutdown began, in ms.
     pub drain_reply_limit_ms: u64,
+    /// Over which time clients are told to come back when a shutdown begins, in ms.
+    pub goaway_spread_ms: u64,
     /// How often timers and abandoned turns are looked for, in ms.
     pub sweep_interval_ms: u64,
 }
@@ -66,6 +68,7 @@ impl Default for Settings {
             send_queue_frames: 1_024,
             send_queue_bytes: 1024 * 1024,
             drain_reply_limit_ms: 20_000,
+            goaway_spread_ms: 5_000,
             sweep_interval_ms: 1_000,
         }
     }

@@ -102,7 +102,7 @@ pub enum CloseCode {
     BadRequest = 3501,
     /// No access to this conversation or with this role.
     Forbidden = 3502,
-    /// Too many sockets, or a frame over the size limit.
+    /// A frame over the size limit.
     Limit = 3503,
     /// No protocol version in common.
     UnsupportedVersion = 3504,

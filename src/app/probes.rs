@@ -4,23 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onya_actors::ports::EventLog;
-use secrecy::ExposeSecret as _;
 
-use crate::config::{DatabaseConfig, LlmConfig, LlmProvider};
+use crate::config::{LlmConfig, LlmProvider};
 use crate::edge::{Probe, ProbeOutcome};
 
-/// Whether the database answers.
-pub(super) struct StoreProbe {
-    log: Arc<dyn EventLog>,
-    kind: &'static str,
-}
-
-impl StoreProbe {
-    pub(super) fn new(log: Arc<dyn EventLog>, config: &DatabaseConfig) -> Self {
-        let kind = if config.url.expose_secret().starts_with("sqlite") { "sqlite" } else { "postgres" };
-        Self { log, kind }
-    }
-}
+/// Whether the database answers, and its version.
+pub(super) struct StoreProbe(pub(super) Arc<dyn EventLog>);
 
 #[async_trait]
 impl Probe for StoreProbe {
@@ -29,8 +18,8 @@ impl Probe for StoreProbe {
     }
 
     async fn probe(&self) -> ProbeOutcome {
-        match self.log.ping().await {
-            Ok(()) => ProbeOutcome::Up(self.kind.to_owned()),
+        match self.0.ping().await {
+            Ok(version) => ProbeOutcome::Up(version),
             Err(_) => ProbeOutcome::Down,
         }
     }

@@ -1,14 +1,12 @@
 //! From the configuration's sections to what each part takes.
 
-use std::collections::BTreeMap;
-
 use onya_actors::Settings;
 use onya_actors::ports::TailLimit;
 use onya_core::conversation::Policy;
 use onya_protocol::Notices;
 use secrecy::ExposeSecret as _;
 
-use crate::config::{Config, LlmProvider, NoticeTexts, NoticesConfig};
+use crate::config::{Config, LlmProvider, NoticesConfig};
 use crate::edge::EdgeLimits;
 use crate::{llm, store};
 
@@ -21,21 +19,28 @@ pub(super) fn actors(config: &Config) -> Settings {
             idle_close_ms: conversation.idle_close_ms,
             queue_notice_ms: conversation.queue_notice_ms,
             max_message_bytes: conversation.max_message_bytes,
-            ..Policy::default()
+            max_comment_bytes: conversation.max_comment_bytes,
+            max_entries: conversation.max_entries,
         },
         notices: notices(&config.notices),
         inbox_commands: conversation.inbox_commands,
         inbox_bytes: conversation.inbox_bytes,
-        window: TailLimit { entries: conversation.window_entries, ..defaults.window },
+        window: TailLimit { entries: conversation.window_entries, bytes: conversation.window_bytes },
+        prompt_bytes: config.llm.max_prompt_bytes,
         max_reply_bytes: config.llm.max_reply_bytes,
         delta_window_ms: conversation.delta_window_ms,
         passivate_after_ms: conversation.passivate_after_ms,
         lanes: config.database.lanes,
         batch_entries: config.database.max_batch_rows,
+        append_queue_bytes: config.database.max_queued_bytes,
         send_queue_frames: socket.send_queue_frames,
         send_queue_bytes: socket.send_queue_bytes,
         drain_reply_limit_ms: config.drain.reply_limit_ms,
-        ..defaults
+        goaway_spread_ms: config.drain.sockets_window_ms,
+        // Nothing that an operator would have to choose.
+        snapshot_entries: defaults.snapshot_entries,
+        snapshot_every: defaults.snapshot_every,
+        sweep_interval_ms: defaults.sweep_interval_ms,
     }
 }
 
@@ -94,21 +99,58 @@ pub(super) fn llm(config: &Config) -> llm::Settings {
 const MOCK_FIRST_TOKEN_MS: u64 = 150;
 
 fn notices(config: &NoticesConfig) -> Notices {
-    let texts = config.languages.iter().map(|(language, texts)| (language.clone(), by_key(texts))).collect();
-    Notices { texts, fallback_language: config.default_language.clone() }
+    Notices { texts: config.by_key(), fallback_language: config.default_language.clone() }
 }
 
-fn by_key(texts: &NoticeTexts) -> BTreeMap<String, String> {
-    [
-        ("queued", &texts.queued),
-        ("still_waiting", &texts.still_waiting),
-        ("nobody_available", &texts.nobody_available),
-        ("reply_failed", &texts.reply_failed),
-        ("agent_joined", &texts.agent_joined),
-        ("assistant_back", &texts.assistant_back),
-        ("closed_idle", &texts.closed_idle),
-    ]
-    .into_iter()
-    .map(|(key, text)| (key.to_owned(), text.clone()))
-    .collect()
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Inputs, load};
+
+    /// The settings of the actors, with one key changed.
+    fn with(key: &str, value: &str) -> String {
+        let variable = format!("ONYA_{}", key.to_uppercase().replace('.', "__"));
+        actors_with(BTreeMap::from([(variable, value.to_owned())]))
+    }
+
+    fn actors_with(environment: BTreeMap<String, String>) -> String {
+        let inputs = Inputs { environment, ..Inputs::default() };
+        format!("{:?}", actors(&load(&inputs).unwrap().config))
+    }
+
+    #[test]
+    fn every_setting_of_a_conversation_arrives() {
+        let before = actors_with(BTreeMap::new());
+        let changed = [
+            ("conversation.turn_timeout_ms", "130001"),
+            ("conversation.max_attempts", "7"),
+            ("conversation.idle_close_ms", "86400001"),
+            ("conversation.queue_notice_ms", "120001"),
+            ("conversation.max_message_bytes", "16001"),
+            ("conversation.max_comment_bytes", "2001"),
+            ("conversation.max_entries", "100001"),
+            ("conversation.inbox_commands", "31"),
+            ("conversation.inbox_bytes", "262001"),
+            ("conversation.window_entries", "201"),
+            ("conversation.window_bytes", "262001"),
+            ("conversation.delta_window_ms", "41"),
+            ("conversation.passivate_after_ms", "60001"),
+            ("llm.max_prompt_bytes", "65001"),
+            ("llm.max_reply_bytes", "65001"),
+            ("database.lanes", "3"),
+            ("database.max_batch_rows", "511"),
+            ("database.max_queued_bytes", "67108001"),
+            ("socket.send_queue_frames", "1001"),
+            ("socket.send_queue_bytes", "1048001"),
+            ("drain.reply_limit_ms", "20001"),
+            ("drain.sockets_window_ms", "5001"),
+        ];
+        for (key, value) in changed {
+            let after = with(key, value);
+            assert_ne!(after, before, "{key} changes nothing");
+            assert!(after.contains(value), "{key} arrives as something else: {after}");
+        }
+    }
 }

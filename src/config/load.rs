@@ -122,7 +122,7 @@ fn complete_languages(layers: &mut Layers) {
         for name in notices::KEYS {
             let key = format!("notices.{language}.{name}");
             if !layers.settings.contains_key(&key) {
-                let text = format!("{key} is missing: the language {language:?} ({origin}) needs all seven texts");
+                let text = format!("{key} is missing: the language {language:?} ({origin}) needs all six texts");
                 layers.problems.push(Problem::new(text));
             }
         }

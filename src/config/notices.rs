@@ -24,8 +24,6 @@ pub struct NoticeTexts {
     pub queued: String,
     /// The customer has waited for a while.
     pub still_waiting: String,
-    /// No member of the team is there.
-    pub nobody_available: String,
     /// The assistant's reply could not be finished.
     pub reply_failed: String,
     /// A person has taken over.
@@ -49,7 +47,6 @@ impl NoticeTexts {
         let texts = [
             &self.queued,
             &self.still_waiting,
-            &self.nobody_available,
             &self.reply_failed,
             &self.agent_joined,
             &self.assistant_back,
@@ -60,14 +57,13 @@ impl NoticeTexts {
 }
 
 /// The keys of a language's section, in the order of the fields of [`NoticeTexts`].
-pub(super) const KEYS: [&str; 7] =
-    ["queued", "still_waiting", "nobody_available", "reply_failed", "agent_joined", "assistant_back", "closed_idle"];
+pub(super) const KEYS: [&str; 6] =
+    ["queued", "still_waiting", "reply_failed", "agent_joined", "assistant_back", "closed_idle"];
 
 pub(super) const RULES: &[Rule] = &[
     Rule::text("notices.default_language", "a language that has a section [notices.LANGUAGE]", is_tag),
     Rule::text("notices.*.queued", "1 to 500 characters", is_notice),
     Rule::text("notices.*.still_waiting", "1 to 500 characters", is_notice),
-    Rule::text("notices.*.nobody_available", "1 to 500 characters", is_notice),
     Rule::text("notices.*.reply_failed", "1 to 500 characters", is_notice),
     Rule::text("notices.*.agent_joined", "1 to 500 characters", is_notice),
     Rule::text("notices.*.assistant_back", "1 to 500 characters", is_notice),

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use axum::http::Uri;
 use serde::Deserialize;
 
-use super::network::Network;
 use super::rule::{Rule, is_ip_address};
 
 /// Section `[server]`.
@@ -20,8 +19,6 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// WebSockets open at once.
     pub max_sockets: usize,
-    /// Proxies whose forwarding headers are believed.
-    pub trusted_proxies: Vec<Network>,
     /// Time for the header of a request, in milliseconds.
     pub header_timeout_ms: u64,
     /// Time for the answer to a request, in milliseconds.
@@ -47,15 +44,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("server.port", 0, 65_535),
     Rule::list("server.allowed_origins", "a list of scheme://host[:port], without a path", is_origin),
     Rule::integer("server.max_sockets", 1, 1_000_000),
-    Rule::list("server.trusted_proxies", "a list of IP addresses or networks (10.0.0.0/8)", is_network),
     Rule::integer("server.header_timeout_ms", 100, 60_000),
     Rule::integer("server.request_timeout_ms", 100, 120_000),
     Rule::integer("server.max_body_bytes", 1024, 1_048_576),
 ];
-
-fn is_network(text: &str) -> bool {
-    text.parse::<Network>().is_ok()
-}
 
 /// A browser sends an origin in lower case, without a path and without the default port.
 fn is_origin(text: &str) -> bool {

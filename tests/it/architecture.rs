@@ -20,7 +20,7 @@ use names::siblings_named;
 /// Everything that a crate may depend on, where the ring is small enough to list it.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("core", &["serde", "sha2", "thiserror", "uuid"]),
-    ("protocol", &["onya-core", "schemars", "serde", "serde_json", "thiserror", "uuid"]),
+    ("protocol", &["onya-core", "schemars", "serde", "serde_json", "uuid"]),
 ];
 
 /// What a crate must not depend on, where it may depend on much.

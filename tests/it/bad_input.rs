@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::support::{Backend, ChatClient, Dialled, NodeSettings, TestNode, Visitor, Wire, answer};
+use crate::support::{Backend, ChatClient, Dialled, NodeSettings, TestNode, Visitor, Wire, answer, eventually};
 
 fn path(visitor: &Visitor) -> String {
     format!("/v1/conversations/{}/socket", visitor.conversation)
@@ -307,5 +307,9 @@ async fn there_is_an_end_to_sockets() {
     };
     assert!(status == 503 && body.contains("\"busy\""), "{status} {body}");
     first.close().await;
-    while let Dialled::Refused(..) = Wire::dial(&node.socket_url(&path(&visitor)), &[]).await {}
+    let dial = async || match Wire::dial(&node.socket_url(&path(&visitor)), &[]).await {
+        Dialled::Open(wire) => Some(wire),
+        Dialled::Refused(..) => None,
+    };
+    eventually(dial).await;
 }

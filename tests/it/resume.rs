@@ -5,7 +5,7 @@ use onya_protocol::ServerFrame;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Backend, ChatClient, NodeSettings, TestNode, Wire};
+use crate::support::{Backend, ChatClient, NodeSettings, TestNode, Wire, eventually};
 
 crate::on_each_store! {
     a_reload_during_a_reply_shows_it_go_on,
@@ -41,13 +41,11 @@ async fn a_reply_survives_its_readers_disconnect(backend: Backend) {
     customer.cut();
     // Somebody else who may look: the log grows without a reader.
     let path = format!("/v1/conversations/{}/entries?after={}", customer.visitor.conversation, said.seq);
-    let ended = || async {
+    let ended = async || {
         let page = node.get(&path, &customer.visitor.token).await.ok();
-        page["entries"].as_array().unwrap().iter().any(|entry| entry["kind"] == "turn_ended")
+        page["entries"].as_array().unwrap().iter().any(|entry| entry["kind"] == "turn_ended").then_some(())
     };
-    while !ended().await {
-        tokio::task::yield_now().await;
-    }
+    eventually(ended).await;
     customer.connect(&node).await;
     assert_eq!(customer.replica.recovered, Some(true));
     assert_eq!(customer.answered(said.seq).await.0, Outcome::Final);

@@ -329,8 +329,8 @@ impl EventLog for MemoryLog {
         Ok(u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX))
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn ping(&self) -> Result<String, StoreError> {
+        Ok("memory".to_owned())
     }
 }
 

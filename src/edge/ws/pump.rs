@@ -28,7 +28,7 @@ pub(super) async fn run<C: Connection>(
     let ending = edge.sockets.ending();
     let mut timer = Timer::new(edge, guest);
     let mut sleep = pin!(sleep_until(timer.due()));
-    let mut inbox = Inbox { connection, malformed: 0, handling: None };
+    let mut inbox = Inbox { connection, malformed: 0, handling: None, shut: false };
     let mut frames = Vec::new();
     loop {
         tokio::select! {
@@ -42,7 +42,7 @@ pub(super) async fn run<C: Connection>(
                 }
             }
             took = inbox.finish(), if inbox.is_busy() => timer.not_reading(took),
-            received = socket.receive(), if !inbox.is_busy() => {
+            received = socket.receive(), if inbox.listens() => {
                 timer.heard();
                 if matches!(received, Received::Gone) {
                     return None;
@@ -80,11 +80,17 @@ struct Inbox<'a, C> {
     connection: &'a C,
     malformed: u32,
     handling: Option<(Instant, BoxFuture<'a, ()>)>,
+    /// After a frame that ends the socket, or that cannot be skipped, nothing more is read.
+    shut: bool,
 }
 
 impl<C: Connection> Inbox<'_, C> {
     fn is_busy(&self) -> bool {
         self.handling.is_some()
+    }
+
+    fn listens(&self) -> bool {
+        !self.shut && !self.is_busy()
     }
 
     /// Goes on with the frame in hand; how long it took. Cancel safe.
@@ -97,20 +103,24 @@ impl<C: Connection> Inbox<'_, C> {
     }
 
     fn take(&mut self, received: Received) {
-        let queue = self.connection.queue();
         match received {
             Received::Text(text) => self.take_text(text.as_bytes()),
-            Received::Binary => {
-                queue.push(refused(ErrorCode::BadRequest, "frames are text"));
-                queue.close(CloseCode::BadRequest);
-            }
+            Received::Binary => self.end(Some((ErrorCode::BadRequest, "frames are text")), CloseCode::BadRequest),
             Received::TooLarge => {
-                queue.push(refused(ErrorCode::TooLarge, "the frame is larger than allowed"));
-                queue.close(CloseCode::Limit);
+                self.end(Some((ErrorCode::TooLarge, "the frame is larger than allowed")), CloseCode::Limit);
             }
-            Received::Malformed => queue.close(CloseCode::BadRequest),
+            Received::Malformed => self.end(None, CloseCode::BadRequest),
             Received::Gone => {}
         }
+    }
+
+    fn end(&mut self, why: Option<(ErrorCode, &str)>, code: CloseCode) {
+        self.shut = true;
+        let queue = self.connection.queue();
+        if let Some((code, message)) = why {
+            queue.push(ServerFrame::Refused(client::refusal(code, message)));
+        }
+        queue.close(code);
     }
 
     fn take_text(&mut self, text: &[u8]) {
@@ -120,7 +130,7 @@ impl<C: Connection> Inbox<'_, C> {
                 self.malformed += 1;
                 self.connection.queue().push(ServerFrame::Refused(refusal));
                 if self.malformed >= MAX_MALFORMED {
-                    self.connection.queue().close(CloseCode::BadRequest);
+                    self.end(None, CloseCode::BadRequest);
                 }
             }
         }
@@ -134,10 +144,6 @@ impl<C: Connection> Inbox<'_, C> {
             self.handling = Some((Instant::now(), handling));
         }
     }
-}
-
-fn refused(code: ErrorCode, message: &str) -> ServerFrame {
-    ServerFrame::Refused(client::refusal(code, message))
 }
 
 /// The times of a socket: the next ping, the pong that is owed, the end of the token.

@@ -129,11 +129,12 @@ pub(super) async fn waiting(database: &Database) -> Result<Vec<Waiting>, StoreEr
     rows.into_iter().map(stored::waiting).collect()
 }
 
-pub(super) async fn ping(database: &Database) -> Result<(), StoreError> {
+pub(super) async fn ping(database: &Database) -> Result<String, StoreError> {
     let mut checkout = database.connection().await?;
-    bounded(database, sqlx::query("SELECT 1").execute(checkout.get())).await?;
+    let version = sqlx::query_scalar("SELECT 'postgres ' || split_part(current_setting('server_version'), ' ', 1)");
+    let version = bounded(database, version.fetch_one(checkout.get())).await?;
     checkout.done();
-    Ok(())
+    Ok(version)
 }
 
 async fn bounded<T>(database: &Database, run: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {

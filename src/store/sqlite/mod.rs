@@ -136,7 +136,7 @@ impl EventLog for SqliteLog {
         timed("record_crash", claim::record_crash(&self.database, conversation, now, window_ms)).await
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
+    async fn ping(&self) -> Result<String, StoreError> {
         timed("ping", read::ping(&self.database)).await
     }
 }

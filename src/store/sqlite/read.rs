@@ -111,8 +111,8 @@ pub(super) async fn waiting(database: &Database) -> Result<Vec<Waiting>, StoreEr
     rows.into_iter().map(stored::waiting).collect()
 }
 
-pub(super) async fn ping(database: &Database) -> Result<(), StoreError> {
-    sqlx::query("SELECT 1").execute(database.readers()).await.map(|_| ()).map_err(before)
+pub(super) async fn ping(database: &Database) -> Result<String, StoreError> {
+    sqlx::query_scalar("SELECT 'sqlite ' || sqlite_version()").fetch_one(database.readers()).await.map_err(before)
 }
 
 async fn summary_of(connection: &mut SqliteConnection, id: ConversationId) -> Result<Option<Summary>, StoreError> {

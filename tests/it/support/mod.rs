@@ -30,6 +30,19 @@ pub use wire::{Dialled, Wire};
 /// Longest wait for anything that should happen at once, on a machine with other things to do.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Asks again until the answer is there; ends the test when it does not come.
+pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("it does not happen"))
+}
+
 /// Runs each story on SQLite and on Postgres.
 #[macro_export]
 macro_rules! on_each_store {
