@@ -63,9 +63,9 @@ story("a reload and a second tab show the reply in progress and go on with it", 
 
 story("a crash of the server costs the customer nothing", async ({ server, visit }) => {
   const customer = await visit("/");
-  const token = await customer.token();
   await customer.say("Hello");
   await customer.replyEnds();
+  const token = await customer.token();
   await customer.say("/mock long 400");
   await customer.message("/mock long 400");
   await customer.replyGrows();
