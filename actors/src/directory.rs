@@ -5,6 +5,7 @@
 //! to the directory's own actor, which sees them end: one that crashed is counted in the store and started again, after
 //! a pause that doubles.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -19,10 +20,15 @@ use tokio::sync::oneshot;
 use crate::connection::{Published, Standing, Subscriber, synced};
 use crate::conversation::{Admission, ConversationActor, Handle, Message};
 use crate::ports::TailLimit;
+use crate::reading::not_read;
 use crate::system::System;
 
 /// Crashes are counted over this time, in ms.
 pub(crate) const CRASH_WINDOW_MS: u64 = 600_000;
+
+/// Times that a reader is brought up to date by another actor because the one before it left, and the first pause.
+const SYNCHRONISE_ATTEMPTS: u32 = 5;
+const SYNCHRONISE_PAUSE: Duration = Duration::from_millis(20);
 
 const FIRST_RETURN_MS: u64 = 100;
 const MAX_RETURN_DOUBLINGS: u32 = 6;
@@ -31,7 +37,8 @@ const MAX_RETURN_DOUBLINGS: u32 = 6;
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     rows: DashMap<ConversationId, Arc<Row>>,
-    by_actor: DashMap<ActorId, ConversationId>,
+    /// Locked over a start, so that an actor which ends at once is known when its end is heard of.
+    by_actor: Mutex<HashMap<ActorId, ConversationId>>,
     supervisor: OnceLock<ActorCell>,
 }
 
@@ -42,7 +49,7 @@ pub(crate) struct Row {
     readers: Mutex<Vec<Arc<Subscriber>>>,
     live: Mutex<Option<Handle>>,
     return_wanted: AtomicBool,
-    /// Times in a row that an actor ended without having loaded, or crashed.
+    /// Times in a row that an actor ended before it had stored anything.
     failures: AtomicU32,
 }
 
@@ -75,7 +82,8 @@ impl Row {
         }
     }
 
-    pub(crate) fn loaded(&self) {
+    /// An actor works again: it has stored something.
+    pub(crate) fn settled(&self) {
         self.failures.store(0, Ordering::Relaxed);
     }
 
@@ -130,9 +138,11 @@ impl Directory {
             row: Arc::clone(row),
             admission: Arc::clone(&admission),
         };
+        let mut by_actor = lock(&self.by_actor);
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, ConversationActor, arguments, supervisor.clone())
             .map_err(|_| unavailable())?;
-        self.by_actor.insert(actor.get_id(), row.id);
+        by_actor.insert(actor.get_id(), row.id);
+        drop(by_actor);
         Ok(Handle { actor, admission })
     }
 
@@ -147,6 +157,7 @@ impl Directory {
         let row = self.register(subscriber);
         let outcome = self.bring_up_to_date(system, &row, subscriber, cursor).await;
         if outcome.is_err() {
+            drop(row);
             self.unsubscribe(subscriber);
         }
         outcome
@@ -171,7 +182,7 @@ impl Directory {
         subscriber: &Arc<Subscriber>,
         cursor: Option<Cursor>,
     ) -> Result<(), Refusal> {
-        loop {
+        for attempt in 0..SYNCHRONISE_ATTEMPTS {
             let live = lock(&row.live).clone().filter(|handle| handle.admission.is_open());
             let handle = match live {
                 Some(handle) => handle,
@@ -182,14 +193,14 @@ impl Directory {
             let message = Message::Synchronise { subscriber: Arc::clone(subscriber), cursor, done };
             // An actor that left before it got here has dropped `done`: start over.
             let _ = handle.actor.cast(message);
+            // Holding the handle would keep a message alive that nobody reads any more.
+            drop(handle);
             if let Ok(outcome) = synchronised.await {
                 return outcome;
             }
-            tokio::task::yield_now().await;
-            if !handle.admission.is_open() && system.is_draining() {
-                return Err(crate::conversation::busy("this server is shutting down"));
-            }
+            tokio::time::sleep(SYNCHRONISE_PAUSE * 2_u32.pow(attempt)).await;
         }
+        Err(crate::conversation::busy("the conversation cannot be loaded now"))
     }
 
     pub(crate) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
@@ -218,7 +229,7 @@ impl Directory {
 
     /// An actor has ended: forget it, and whether it should come back.
     fn ended(&self, actor: ActorId) -> Option<(Arc<Row>, bool)> {
-        let (_, conversation) = self.by_actor.remove(&actor)?;
+        let conversation = lock(&self.by_actor).remove(&actor)?;
         let row = Arc::clone(self.rows.get(&conversation)?.value());
         let mut live = lock(&row.live);
         if live.as_ref().is_some_and(|handle| handle.actor.get_id() == actor) {
@@ -241,7 +252,7 @@ async fn from_tail(
         .log
         .tail(subscriber.conversation, limit)
         .await
-        .map_err(|error| crate::conversation::busy(&error.to_string()))?
+        .map_err(not_read)?
         .filter(|tail| subscriber.view == View::Staff || tail.summary.customer == subscriber.reader)
         .ok_or_else(|| Refusal::new(ErrorCode::NotFound, "no such conversation"))?;
     if tail.summary.turn.is_some() {
@@ -305,7 +316,11 @@ impl Actor for DirectoryActor {
         system: &mut Arc<System>,
     ) -> Result<(), ActorProcessingErr> {
         let (actor, crash) = match event {
-            SupervisionEvent::ActorTerminated(actor, ..) => (actor.get_id(), None),
+            SupervisionEvent::ActorTerminated(actor, state, _) => {
+                // It holds the row, which could not be tidied away.
+                drop(state);
+                (actor.get_id(), None)
+            }
             SupervisionEvent::ActorFailed(actor, error) => (actor.get_id(), Some(error)),
             _ => return Ok(()),
         };
@@ -320,9 +335,10 @@ impl Actor for DirectoryActor {
             let failures = row.failures.fetch_add(1, Ordering::Relaxed).min(MAX_RETURN_DOUBLINGS);
             let pause = Duration::from_millis(FIRST_RETURN_MS << failures);
             myself.send_after(pause, move || DirectoryMessage::Return(id));
+        } else {
+            drop(row);
+            system.directory.tidy(id);
         }
-        drop(row);
-        system.directory.tidy(id);
         Ok(())
     }
 }

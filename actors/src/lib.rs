@@ -19,6 +19,7 @@ mod connection;
 mod conversation;
 mod desk;
 mod directory;
+mod guard;
 mod persistence;
 pub mod ports;
 mod reading;

@@ -31,6 +31,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// Gives up ownership of conversations that are still held with these fences. A later claim by anybody succeeds.
     async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError>;
 
+    /// Marks this incarnation as ended: whatever it still owns is free for others. It writes nothing after this.
+    async fn retire(&self) -> Result<(), StoreError>;
+
     /// Appends for many conversations at once: of each either all entries or none, and the outcome of each. `Err`
     /// concerns the whole batch. One outcome per append, in the order of the batch.
     async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError>;

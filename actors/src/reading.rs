@@ -62,7 +62,7 @@ impl Sessions {
 }
 
 /// A read that failed changed nothing, so it may simply be repeated.
-fn not_read(error: StoreError) -> Refusal {
+pub(crate) fn not_read(error: StoreError) -> Refusal {
     tracing::warn!(%error, "a read failed");
     if error.is_transient() {
         busy("storage cannot be read now")

@@ -22,6 +22,8 @@ use crate::supervisor::Supervisor;
 use crate::sweeper::Sweeper;
 use crate::system::{Parts, System};
 
+/// Longest wait for tasks after the last actor has left: calls of the store that are bounded by its own time-outs.
+const TASKS_END_LIMIT: Duration = Duration::from_secs(5);
 /// Releases sent to the store at once.
 const RELEASES_AT_ONCE: usize = 500;
 
@@ -91,10 +93,15 @@ impl Sessions {
         let state = State::open(id, &opening)
             .ok_or_else(|| Refusal::new(ErrorCode::Internal, "the conversation cannot be opened"))?;
         let new = NewConversation { id, opening, head: state.head(&self.system.settings.policy) };
-        self.system.log.open(new).await.map_err(|error| match error {
-            StoreError::Unavailable(why) => busy(&why),
-            StoreError::Unknown(why) => Refusal::new(ErrorCode::Unknown, why),
-            StoreError::Refused(why) | StoreError::Corrupt(why) => Refusal::new(ErrorCode::Internal, why),
+        self.system.log.open(new).await.map_err(|error| {
+            tracing::warn!(%error, "a conversation could not be opened");
+            match error {
+                StoreError::Unavailable(_) => busy("the store takes nothing just now"),
+                StoreError::Unknown(_) => Refusal::new(ErrorCode::Unknown, "the outcome is not known: ask again"),
+                StoreError::Refused(_) | StoreError::Corrupt(_) => {
+                    Refusal::new(ErrorCode::Internal, "the conversation cannot be stored")
+                }
+            }
         })
     }
 
@@ -201,8 +208,14 @@ impl Sessions {
                 tracing::warn!(%error, "ownership could not be given up; the next owner will claim it");
             }
         }
+        if let Err(error) = system.log.retire().await {
+            tracing::warn!(%error, "this process could not be marked as ended; the next start under its name does it");
+        }
         system.registry.close_all(CloseCode::Shutdown);
         self.root.stop(None);
         system.tasks.close();
+        if tokio::time::timeout(TASKS_END_LIMIT, system.tasks.wait()).await.is_err() {
+            tracing::warn!("some tasks did not end in time");
+        }
     }
 }

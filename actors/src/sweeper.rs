@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
+use crate::guard::guarded;
 use crate::ports::StoreError;
 use crate::system::System;
 
@@ -49,7 +50,7 @@ impl Actor for Sweeper {
             SweeperMessage::Sweep => {
                 let system = Arc::clone(&sweeper.system);
                 sweeper.system.tasks.spawn(async move {
-                    let due = system.log.due(system.clock.now(), PER_SWEEP).await;
+                    let due = guarded(system.log.due(system.clock.now(), PER_SWEEP)).await;
                     let _ = myself.cast(SweeperMessage::Swept(due));
                 });
             }

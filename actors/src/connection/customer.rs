@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use onya_core::conversation::{Action, Actor, Request, View};
 use onya_core::{ClientMsgId, ConversationId};
-use onya_protocol::{Cursor, CustomerFrame, ErrorCode, Position, Refusal, ServerFrame, Typing};
+use onya_protocol::{CloseCode, Cursor, CustomerFrame, ErrorCode, Position, Refusal, ServerFrame, Typing};
 
 use super::queue::{SendQueue, SendQueueLimits};
 use super::registry::Registration;
@@ -54,7 +54,9 @@ impl CustomerConnection {
             CustomerFrame::Typing { active } => return self.typing(active),
             CustomerFrame::Resume { cursor } => {
                 if let Err(refusal) = self.synchronise(Some(cursor)).await {
+                    // It hears nothing any more: better to connect again.
                     self.refuse(refusal);
+                    self.queue.close(CloseCode::InsufficientState);
                 }
                 return;
             }

@@ -71,10 +71,10 @@ impl SendQueue {
         });
     }
 
-    /// Takes back what waits of a reply: its committed text, or a new attempt, replaces it.
-    pub(crate) fn withdraw(&self, conversation: ConversationId, turn: Seq) {
+    /// Takes back what waits of these replies: their committed text, a new attempt or a standing replaces it.
+    pub(crate) fn withdraw(&self, conversation: ConversationId, is_meant: impl Fn(Seq) -> bool) {
         let mut waiting = self.lock();
-        let withdrawn = |frame: &ServerFrame| matches!(frame, ServerFrame::Delta(delta) if delta.conversation == conversation && delta.turn == turn);
+        let withdrawn = |frame: &ServerFrame| matches!(frame, ServerFrame::Delta(delta) if delta.conversation == conversation && is_meant(delta.turn));
         let freed: usize = waiting.frames.iter().filter(|frame| withdrawn(frame)).map(size).sum();
         waiting.frames.retain(|frame| !withdrawn(frame));
         waiting.bytes -= freed;
@@ -196,10 +196,10 @@ mod tests {
         let queue = SendQueue::new(LIMITS);
         queue.push_delta(&delta(0, "Hel"));
         queue.push(ServerFrame::Pong {});
-        queue.withdraw(ConversationId(Uuid::nil()), 3);
+        queue.withdraw(ConversationId(Uuid::nil()), |turn| turn == 3);
         assert_eq!(drain(&queue).await.0, [ServerFrame::Pong {}]);
         queue.push_delta(&delta(0, "x"));
-        queue.withdraw(ConversationId(Uuid::nil()), 4);
+        queue.withdraw(ConversationId(Uuid::nil()), |turn| turn == 4);
         assert_eq!(drain(&queue).await.0.len(), 1);
     }
 

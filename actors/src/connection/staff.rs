@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onya_core::conversation::{Action, Actor, Overlap, Request, View};
 use onya_core::{ClientMsgId, ConversationId};
-use onya_protocol::{Cursor, ErrorCode, Position, Refusal, ServerFrame, StaffFrame};
+use onya_protocol::{CloseCode, Cursor, ErrorCode, Position, Refusal, ServerFrame, StaffFrame};
 
 use super::customer::{new_queue, push_ping, typing};
 use super::queue::SendQueue;
@@ -89,6 +89,7 @@ impl StaffConnection {
     }
 
     async fn watch(&self, conversation: ConversationId, cursor: Option<Cursor>) {
+        let watched_before = self.watched().contains_key(&conversation);
         let subscriber =
             {
                 let mut watched = self.watched();
@@ -105,6 +106,10 @@ impl StaffConnection {
         if let Err(refusal) = system.directory.subscribe(system, &subscriber, cursor).await {
             self.watched().remove(&conversation);
             self.refuse(Some(conversation), refusal);
+            if watched_before {
+                // It would hear nothing of it any more: better to connect again.
+                self.queue.close(CloseCode::InsufficientState);
+            }
         }
     }
 

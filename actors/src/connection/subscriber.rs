@@ -1,7 +1,9 @@
 //! One reader of one conversation: turns what is published into the frames of its view, without a gap.
 //!
 //! A subscriber is registered first and synchronised after; what is published in between waits. From then on every
-//! entry must follow the one before it. Should one ever be missing, the socket is closed rather than shown a hole.
+//! entry must follow the one before it. Should one ever be missing, the socket is closed rather than shown a hole. Text of
+//! a reply is sent only while this reader has been shown that its turn is open: what waited is dropped if the standing
+//! already holds the turn's end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,6 +37,8 @@ pub(crate) struct PublishedEntry {
     pub(crate) seq: Seq,
     pub(crate) customer: Option<Arc<LogEntry>>,
     pub(crate) staff: Option<Arc<LogEntry>>,
+    /// Whether this entry opens a turn.
+    pub(crate) opens_turn: bool,
     /// The turn that this entry ends.
     pub(crate) ends_turn: Option<Seq>,
 }
@@ -52,7 +56,15 @@ pub(crate) struct Subscriber {
 #[derive(Debug)]
 enum Phase {
     Loading(Vec<Published>),
-    Live { position: Seq },
+    Live(Place),
+}
+
+/// How far a reader was brought.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    position: Seq,
+    /// The turn that is open at that position.
+    open_turn: Option<Seq>,
 }
 
 impl Subscriber {
@@ -73,7 +85,10 @@ impl Subscriber {
     /// Sends the standing and then what was published since it was taken.
     pub(crate) fn begin(&self, synced: Synced) {
         let mut phase = self.lock();
-        let waited = std::mem::replace(&mut *phase, Phase::Live { position: synced.position });
+        let open_turn = synced.turn.as_ref().map(|turn| turn.turn);
+        let waited = std::mem::replace(&mut *phase, Phase::Live(Place { position: synced.position, open_turn }));
+        // The standing brings the text so far; what waits before it would be continued before it.
+        self.queue.withdraw(self.conversation, |_| true);
         self.queue.push(ServerFrame::Synced(synced));
         if let Phase::Loading(waited) = waited {
             for published in waited {
@@ -90,7 +105,7 @@ impl Subscriber {
     /// The newest position this reader was brought to; `None` while it is being synchronised.
     pub(crate) fn position(&self) -> Option<Seq> {
         match &*self.lock() {
-            Phase::Live { position } => Some(*position),
+            Phase::Live(place) => Some(place.position),
             Phase::Loading(_) => None,
         }
     }
@@ -99,30 +114,35 @@ impl Subscriber {
         match phase {
             Phase::Loading(waiting) if waiting.len() >= MAX_WAITING => self.queue.close(CloseCode::InsufficientState),
             Phase::Loading(waiting) => waiting.push(published),
-            Phase::Live { position } => match published {
-                Published::Entry(entry) => self.send_entry(position, entry),
-                Published::Delta(delta) => self.queue.push_delta(&delta),
-                Published::Reset(reset) => {
-                    self.queue.withdraw(reset.conversation, reset.turn);
+            Phase::Live(place) => match published {
+                Published::Entry(entry) => self.send_entry(place, entry),
+                Published::Delta(delta) if place.open_turn == Some(delta.turn) => self.queue.push_delta(&delta),
+                Published::Reset(reset) if place.open_turn == Some(reset.turn) => {
+                    self.queue.withdraw(reset.conversation, |turn| turn == reset.turn);
                     self.queue.push(ServerFrame::Reset(reset));
                 }
+                Published::Delta(_) | Published::Reset(_) => {}
                 Published::Typing(typing) => self.send_typing(typing),
                 Published::QueuePosition(place) => self.send_place(place),
             },
         }
     }
 
-    fn send_entry(&self, position: &mut Seq, entry: PublishedEntry) {
-        if entry.seq <= *position {
+    fn send_entry(&self, place: &mut Place, entry: PublishedEntry) {
+        if entry.seq <= place.position {
             return;
         }
-        if entry.seq != *position + 1 {
+        if entry.seq != place.position + 1 {
             self.queue.close(CloseCode::InsufficientState);
             return;
         }
-        *position = entry.seq;
-        if let Some(turn) = entry.ends_turn {
-            self.queue.withdraw(self.conversation, turn);
+        place.position = entry.seq;
+        if entry.opens_turn {
+            place.open_turn = Some(entry.seq);
+        }
+        if let Some(ended) = entry.ends_turn {
+            place.open_turn = None;
+            self.queue.withdraw(self.conversation, |turn| turn == ended);
         }
         let shown = match self.view {
             View::Customer => entry.customer,

@@ -10,12 +10,14 @@ use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::handle::{Admission, Submission};
 use super::live::{Live, Looked, cuts};
 use super::window::Window;
 use crate::connection::{Standing, Subscriber, synced};
 use crate::directory::Row;
+use crate::guard::guarded;
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
 use crate::system::System;
 
@@ -111,7 +113,7 @@ impl Actor for ConversationActor {
         let (log, id, limit) = (Arc::clone(&system.log), row.id, system.settings.window);
         let loaded = myself.clone();
         system.tasks.spawn(async move {
-            let _ = loaded.cast(Message::Loaded(log.claim(id, limit).await));
+            let _ = loaded.cast(Message::Loaded(guarded(log.claim(id, limit)).await));
         });
         let counted = Counted::new(&system);
         Ok(Conversation {
@@ -195,7 +197,6 @@ impl Conversation {
 
     fn begin(&mut self, owned: Owned) {
         let Owned { fence, state, tail, recent_crashes } = owned;
-        self.row.loaded();
         // Entries whose outcome an earlier incarnation did not learn reach the readers now.
         self.publish_entries(&tail, &state.language);
         let quarantined = recent_crashes >= CRASHES_TO_QUARANTINE;
@@ -215,6 +216,8 @@ impl Conversation {
             quarantined,
             state,
         });
+        // Nor did the desk, if the outcome of an escalation or a claim was lost.
+        self.tell_desk();
         for (subscriber, cursor, done) in std::mem::take(&mut self.synchronising) {
             self.synchronise(subscriber, cursor, done);
         }
@@ -324,8 +327,10 @@ impl Conversation {
         if idle && now >= passivate_at && self.admission.close_if_idle() {
             return self.leave(false);
         }
-        let deadline = live.state.next_deadline(&self.system.settings.policy).filter(|_| !waits_for_store);
-        let wake = [deadline, live.retry_at, idle.then_some(passivate_at)].into_iter().flatten().min();
+        let decides = !waits_for_store && live.retry_at.is_none();
+        let deadline = live.state.next_deadline(&self.system.settings.policy).filter(|_| decides);
+        let retry_at = live.retry_at.map(|at| now.plus_ms(millis(at.saturating_duration_since(Instant::now()))));
+        let wake = [deadline, retry_at, idle.then_some(passivate_at)].into_iter().flatten().min();
         if let Some(at) = wake {
             self.arm(at.max(now.plus_ms(1)), now);
         }
@@ -360,4 +365,8 @@ impl Conversation {
             waiting.reply.refuse(refusal.clone());
         }
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use onya_core::conversation::{Action, Command, Decision, KnownKey, Overlap, Signal, State};
+use onya_core::conversation::{Action, Command, Decision, Effect, KnownKey, Overlap, Signal, State};
 use onya_core::{Seq, Timestamp};
+use tokio::time::Instant;
 
 use super::handle::Submission;
 use super::reply::LiveReply;
@@ -30,7 +31,7 @@ pub(crate) struct Live {
     pub(crate) traceparent: Option<String>,
     pub(crate) last_active: Timestamp,
     /// When to try a signal again that the store did not take.
-    pub(crate) retry_at: Option<Timestamp>,
+    pub(crate) retry_at: Option<Instant>,
     /// The conversation crashes its actor: no model any more.
     pub(crate) quarantined: bool,
 }
@@ -69,9 +70,11 @@ impl Live {
             || self.state.turn.is_some()
     }
 
-    /// Whether text of the reply may be handed out.
-    pub(crate) const fn gate_is_open(&self) -> bool {
-        self.cutting == 0
+    /// Whether text of the reply may be handed out: nothing that would cut it waits or is being stored.
+    pub(crate) fn gate_is_open(&self) -> bool {
+        let cancels = |effect: &Effect| matches!(effect, Effect::CancelCompletion { .. });
+        let being_cut = self.in_flight.as_ref().is_some_and(|sent| sent.decision.effects.iter().any(cancels));
+        self.cutting == 0 && !being_cut
     }
 
     /// The end of the reply in progress as a signal, if the model has ended and no cut comes before it.

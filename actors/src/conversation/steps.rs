@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onya_core::conversation::{
-    Ack, Cause, Context, Control, Decision, Effect, Entry, Event, KnownKey, Rejection, ReplyEnding, Signal,
+    Ack, Cause, Context, Control, Decision, Effect, Entry, Event, Failure, KnownKey, Rejection, ReplyEnding, Signal,
     build_prompt,
 };
 use onya_core::desk::Waiting;
 use onya_protocol::{ErrorCode, Refusal, Reset, convert};
+
+use tokio::time::Instant;
 
 use super::actor::{Conversation, Message};
 use super::handle::Submission;
@@ -16,10 +18,13 @@ use super::live::{InFlight, Live, Looked, Origin, cuts};
 use super::reply::LiveReply;
 use crate::completion::Completion;
 use crate::connection::{Published, PublishedEntry};
+use crate::guard::guarded;
 use crate::ports::{Append, AppendOutcome, Question, StoreError};
 
-/// How long to wait before a signal is tried again that the store did not take, in ms.
-const RETRY_MS: u64 = 500;
+/// How long to wait before a signal is tried again that the store did not take just now.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// The same for one that the store says it can never hold: somebody may have to mend something first.
+const RETRY_POISONED_AFTER: Duration = Duration::from_secs(60);
 
 impl Conversation {
     /// Decides on what waits, one after the other, until an append is in flight or nothing waits.
@@ -30,7 +35,7 @@ impl Conversation {
             if live.in_flight.is_some() || live.looking_up.is_some() {
                 return;
             }
-            if live.retry_at.is_some_and(|at| now < at) {
+            if live.retry_at.is_some_and(|at| Instant::now() < at) {
                 // The store did not take a signal just now. Requests may try their luck, and are answered `busy`.
                 let Some(submission) = self.inbox.pop_front() else { return };
                 self.decide(Origin::Request(submission), None);
@@ -96,7 +101,7 @@ impl Conversation {
         let myself = self.myself.clone();
         live.looking_up = Some(submission);
         self.system.tasks.spawn(async move {
-            let _ = myself.cast(Message::Looked(log.known_keys(id, participant, &ids).await));
+            let _ = myself.cast(Message::Looked(guarded(log.known_keys(id, participant, &ids)).await));
         });
     }
 
@@ -172,6 +177,7 @@ impl Conversation {
         }
         let language = live.state.language.clone();
         decision.entries.iter().for_each(count);
+        self.row.settled();
         self.publish_entries(&decision.entries, &language);
         if let (Origin::Request(submission), Some(ack)) = (origin, decision.ack) {
             self.answer(submission, Ok(ack));
@@ -204,36 +210,31 @@ impl Conversation {
             Origin::Request(submission) => {
                 self.answer(submission, Err(Refusal::new(ErrorCode::BadRequest, "this cannot be stored")));
             }
-            Origin::Signal(Signal::FinishReply { turn, attempt, ending }) => {
-                let failed = |failure| ReplyEnding::Failed { failure, text: String::new() };
-                let ending = failed(match ending {
-                    ReplyEnding::Failed { failure, .. } => failure,
-                    _ => onya_core::conversation::Failure::ReplyCut,
-                });
-                if let Some(live) = &mut self.live {
-                    live.reply = None;
-                    live.signals.push_front(Signal::FinishReply { turn, attempt, ending });
-                }
+            Origin::Signal(signal) => {
+                let Some(live) = &mut self.live else { return };
+                let (signal, changed) = without_text(signal);
+                live.reply = None;
+                live.signals.push_front(signal);
+                live.retry_at = (!changed).then(|| Instant::now() + RETRY_POISONED_AFTER);
             }
-            Origin::Signal(_) => self.leave(false),
         }
     }
 
     /// Nothing was stored: a sender may try again, a signal is tried again.
     fn not_now(&mut self, origin: Origin) {
-        let retry_at = self.system.clock.now().plus_ms(RETRY_MS);
         match origin {
             Origin::Request(submission) => {
                 self.answer(submission, Err(super::handle::busy("the store takes nothing just now")));
             }
             Origin::Signal(signal) => {
                 if let Some(live) = &mut self.live {
-                    live.retry_at = Some(retry_at);
+                    live.retry_at = Some(Instant::now() + RETRY_AFTER);
                     // The end of a reply is read from the reply again, so that a cut may come before it.
                     if !matches!(signal, Signal::FinishReply { .. }) || live.reply.is_none() {
                         live.signals.push_front(signal);
                     }
                 }
+                self.reopen_gate();
             }
         }
     }
@@ -307,7 +308,8 @@ impl Conversation {
         live.reply = Some(LiveReply::new(turn, attempt, task.abort_handle()));
     }
 
-    fn tell_desk(&self) {
+    /// Tells the desk whether this conversation waits for a person.
+    pub(super) fn tell_desk(&self) {
         let Some(Live { state, .. }) = &self.live else { return };
         match &state.queued {
             Some(queued) => self.system.desk.waits(Waiting {
@@ -331,6 +333,7 @@ impl Conversation {
                 seq: entry.seq,
                 customer: show(onya_core::conversation::View::Customer),
                 staff: show(onya_core::conversation::View::Staff),
+                opens_turn: matches!(entry.event, Event::TurnOpened { .. }),
                 ends_turn: match entry.event {
                     Event::TurnEnded { turn, .. } => Some(turn),
                     _ => None,
@@ -338,6 +341,17 @@ impl Conversation {
             }));
         }
     }
+}
+
+/// The end of a reply without its text, as failed; whether that is another signal than before.
+fn without_text(signal: Signal) -> (Signal, bool) {
+    let Signal::FinishReply { turn, attempt, ending } = signal else { return (signal, false) };
+    let (failure, changed) = match &ending {
+        ReplyEnding::Failed { failure, text } => (*failure, !text.is_empty()),
+        _ => (Failure::ReplyCut, true),
+    };
+    let ending = ReplyEnding::Failed { failure, text: String::new() };
+    (Signal::FinishReply { turn, attempt, ending }, changed)
 }
 
 fn count(entry: &Entry) {

@@ -96,7 +96,9 @@ impl Actor for DeskActor {
         waiting: Vec<Waiting>,
     ) -> Result<DeskState, ActorProcessingErr> {
         let mut queue = Queue::default();
-        waiting.into_iter().for_each(|waiting| queue.insert(waiting));
+        waiting.into_iter().for_each(|waiting| {
+            queue.insert(waiting);
+        });
         Ok(DeskState { queue, watchers: Vec::new(), system: Weak::new(), telling: false })
     }
 
@@ -109,8 +111,9 @@ impl Actor for DeskActor {
         match message {
             DeskMessage::System(system) => desk.system = system,
             DeskMessage::Waits(waiting) => {
-                desk.queue.insert(*waiting);
-                desk.changed(&myself);
+                if desk.queue.insert(*waiting) {
+                    desk.changed(&myself);
+                }
             }
             DeskMessage::WaitsNoMore(conversation) => {
                 if desk.queue.remove(conversation) {
@@ -119,6 +122,7 @@ impl Actor for DeskActor {
             }
             DeskMessage::Watch(watcher) => {
                 show_queue(&watcher, &desk.frame());
+                desk.watchers.retain(|watcher| watcher.strong_count() > 0);
                 desk.watchers.push(Arc::downgrade(&watcher));
             }
             // Who asked may have gone away.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::OutcomeReply;
+use crate::guard::guarded;
 use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
 
 /// Times an append is sent again because its row was locked, before the sender hears of it.
@@ -101,7 +102,7 @@ impl LaneState {
         self.arguments.tasks.spawn(async move {
             let appends: Vec<_> = batch.iter().map(|item| item.append.clone()).collect();
             let started = Instant::now();
-            let outcome = log.append(&appends).await;
+            let outcome = guarded(log.append(&appends)).await;
             metrics::histogram!("onya_append_batch_seconds").record(started.elapsed().as_secs_f64());
             metrics::histogram!("onya_append_batch_conversations").record(appends.len() as f64);
             let _ = myself.cast(LaneMessage::Done { batch, outcome });

@@ -28,6 +28,8 @@ pub enum Fault {
     Locked,
     /// The first conversation of the append cannot be stored.
     Poisoned,
+    /// The adapter panics.
+    Panic,
 }
 
 /// A store in memory.
@@ -35,6 +37,7 @@ pub enum Fault {
 pub struct MemoryLog {
     inner: Mutex<Inner>,
     open: watch::Sender<bool>,
+    tails_open: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +62,7 @@ struct Stored {
 impl Default for MemoryLog {
     fn default() -> Self {
         let inner = Inner { history_epoch: Uuid::from_u128(7), ..Inner::default() };
-        Self { inner: Mutex::new(inner), open: watch::Sender::new(true) }
+        Self { inner: Mutex::new(inner), open: watch::Sender::new(true), tails_open: watch::Sender::new(true) }
     }
 }
 
@@ -82,6 +85,16 @@ impl MemoryLog {
     /// Appends go on.
     pub fn resume(&self) {
         self.open.send_replace(true);
+    }
+
+    /// Reads of a log's end wait until [`Self::resume_tails`].
+    pub fn hold_tails(&self) {
+        self.tails_open.send_replace(false);
+    }
+
+    /// Reads of a log's end go on.
+    pub fn resume_tails(&self) {
+        self.tails_open.send_replace(true);
     }
 
     /// The whole log of a conversation.
@@ -218,6 +231,13 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
+    async fn retire(&self) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        let member = inner.member.take();
+        inner.conversations.values_mut().filter(|stored| stored.owner == member).for_each(|stored| stored.owner = None);
+        Ok(())
+    }
+
     async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         let mut open = self.open.subscribe();
         // The sender lives as long as this log.
@@ -225,6 +245,8 @@ impl EventLog for MemoryLog {
         let mut inner = self.lock();
         let fault = inner.faults.pop_front();
         match fault {
+            #[expect(clippy::panic, reason = "asked for by a test")]
+            Some(Fault::Panic) => panic!("asked to fail"),
             Some(Fault::Unavailable) => return Err(StoreError::Unavailable("asked to fail".to_owned())),
             Some(Fault::UnknownLost) => return Err(StoreError::Unknown("asked to fail".to_owned())),
             Some(Fault::Locked) => return Ok(vec![AppendOutcome::Locked; batch.len()]),
@@ -257,6 +279,9 @@ impl EventLog for MemoryLog {
     }
 
     async fn tail(&self, conversation: ConversationId, limit: TailLimit) -> Result<Option<Tail>, StoreError> {
+        let mut open = self.tails_open.subscribe();
+        // The sender lives as long as this log.
+        let _ = open.wait_for(|open| *open).await;
         let inner = self.lock();
         let stored = inner.conversations.get(&conversation);
         Ok(stored.map(|stored| Tail { summary: stored.summary(conversation), entries: stored.tail(limit) }))

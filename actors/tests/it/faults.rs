@@ -4,7 +4,7 @@ use onya_actors::Settings;
 use onya_actors::ports::ModelEnd;
 use onya_actors::testing::Fault;
 use onya_core::conversation::{Action, Event, Failure, Outcome, Overlap};
-use onya_protocol::{ErrorCode, ServerFrame};
+use onya_protocol::{EntryBody, ErrorCode, ServerFrame};
 
 use super::world::{CUSTOMER, World};
 
@@ -94,6 +94,69 @@ async fn a_reply_that_cannot_be_stored_fails_and_brings_a_person() {
     }
     let Event::TurnEnded { outcome: Outcome::Failed, text, .. } = &world.entries()[3].event else { panic!() };
     assert_eq!(text, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_desk_learns_of_an_escalation_whose_outcome_was_lost() {
+    let world = World::new().await;
+    world.log.fail([Fault::UnknownDone]);
+    let outcome = world.request(CUSTOMER, Action::Escalate { summary: None }).await;
+    assert_eq!(outcome.unwrap_err().code, ErrorCode::Unknown);
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(world.sessions.waiting().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_panics_stops_nobody() {
+    let world = World::new().await;
+    world.log.fail([Fault::Panic]);
+    assert_eq!(world.request_as(CUSTOMER, "a", say("hello")).await.unwrap_err().code, ErrorCode::Unknown);
+    loop {
+        match world.request_as(CUSTOMER, "a", say("hello")).await {
+            Ok(ack) => break assert_eq!(ack.seq, 2),
+            Err(refusal) => assert_eq!(refusal.code, ErrorCode::Busy),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_stored_is_not_tried_in_a_loop() {
+    let world = World::new().await;
+    world.say("one").await.unwrap();
+    let asked = world.model.asked().await;
+    world.log.fail([Fault::Poisoned, Fault::Poisoned]);
+    asked.say("poison");
+    asked.end(ModelEnd::Complete);
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    assert_eq!(world.entries().len(), 3);
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(world.sessions.waiting().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_that_comes_while_the_deadline_is_being_stored_is_never_shown() {
+    let world = World::new().await;
+    let mut customer = world.customer(None).await;
+    world.say("hello").await.unwrap();
+    let asked = world.model.asked().await;
+    asked.say("shown");
+    customer.until(|frame| matches!(frame, ServerFrame::Delta(_)).then_some(())).await;
+    world.log.hold();
+    tokio::time::sleep(std::time::Duration::from_secs(121)).await;
+    asked.say(" HIDDEN");
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let shown = tokio::time::timeout(std::time::Duration::from_millis(1), customer.next()).await;
+    assert!(shown.is_err(), "{shown:?}");
+    world.log.resume();
+    let ended = |frame: &ServerFrame| {
+        assert!(!matches!(frame, ServerFrame::Delta(_)), "{frame:?}");
+        matches!(frame, ServerFrame::Entry { entry, .. } if matches!(entry.body, EntryBody::TurnEnded { .. }))
+            .then_some(())
+    };
+    // What is read while the store is slow shows nothing more, and the committed text is what had been shown.
+    customer.until(ended).await;
+    let Event::TurnEnded { text, .. } = &world.entries()[3].event else { panic!() };
+    assert_eq!(text, "shown");
 }
 
 #[tokio::test(start_paused = true)]

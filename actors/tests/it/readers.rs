@@ -8,7 +8,7 @@ use onya_core::conversation::Action;
 use onya_protocol::{Cursor, EntryBody, NotRecovered, ServerFrame};
 use uuid::Uuid;
 
-use super::world::{CUSTOMER, World};
+use super::world::{AGENT, CUSTOMER, World};
 
 fn cursor(seq: u64) -> Option<Cursor> {
     Some(Cursor { history_epoch: Uuid::from_u128(7), seq })
@@ -109,6 +109,73 @@ async fn readers_of_every_view_see_every_entry_they_may_see_in_order() {
         seqs.push(entry.seq);
     }
     assert_eq!(seqs, [2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_that_waited_for_a_reader_is_not_shown_after_the_end_of_its_turn() {
+    let world = World::new().await;
+    world.log.hold_tails();
+    let late = world.customer(None);
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        world.say("hello").await.unwrap();
+        let asked = world.model.asked().await;
+        asked.say("mid-sentence");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let assignment = onya_core::AssignmentId(Uuid::from_u128(9));
+        world.request(AGENT, Action::TakeOver { control_version: 0, assignment }).await.unwrap();
+        world.log.resume_tails();
+    };
+    let (mut late, ()) = tokio::join!(late, meanwhile);
+    let synced = late.synced().await;
+    assert_eq!((synced.control_version, synced.turn), (1, None));
+    late.connection.handle(onya_protocol::CustomerFrame::Ping {}).await;
+    assert_eq!(late.next().await, ServerFrame::Pong {});
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resume_on_the_same_socket_loses_no_text() {
+    let world = World::new().await;
+    let mut customer = world.customer(None).await;
+    customer.synced().await;
+    world.say("hello").await.unwrap();
+    let asked = world.model.asked().await;
+    asked.say("one");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // The first text still waits to be written when the client synchronises again.
+    let frame = onya_protocol::CustomerFrame::Resume { cursor: cursor(3).unwrap() };
+    customer.connection.handle(frame).await;
+    asked.say("two");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let text = customer.until(|frame| if let ServerFrame::Synced(synced) = frame { synced.turn.clone() } else { None });
+    assert_eq!(text.await.text, "one");
+    let delta = customer.until(|frame| if let ServerFrame::Delta(delta) = frame { Some(delta.clone()) } else { None });
+    assert_eq!(delta.await.text, "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_without_readers_and_without_an_actor_takes_no_memory() {
+    let world = World::new().await;
+    let customer = world.customer(None).await;
+    world.request(CUSTOMER, Action::Escalate { summary: None }).await.unwrap();
+    drop(customer);
+    assert_eq!(world.sessions.tracked_conversations(), 1);
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    assert_eq!(world.sessions.tracked_conversations(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_a_conversation_that_cannot_be_loaded_is_told_so() {
+    let world = World::new().await;
+    world.say("hello").await.unwrap();
+    let asked = world.model.asked().await;
+    world.log.rob(world.id);
+    asked.end(ModelEnd::Complete);
+    world.log.fail_claims(1_000);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let who = super::world::person(CUSTOMER, onya_core::conversation::Role::Customer);
+    let Err(refusal) = world.sessions.connect_customer(who, world.id, None).await else { panic!() };
+    assert_eq!(refusal.code, onya_protocol::ErrorCode::Busy);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | a turn is open | its attempt's start + `turn_timeout_ms` | it fails, a person is asked for |
 //! | in the queue | `queue_notice_ms` after the wait began, then twice as long each time | the customer is told that the wait goes on |
+//! | with an agent who owes an answer | `idle_close_ms` after the newest entry | it goes back to the queue |
 //! | otherwise | `idle_close_ms` after the newest entry | the conversation is closed |
 
 use super::draft::Draft;
@@ -40,6 +41,9 @@ impl State {
             self.give_up_turn(draft, turn, Failure::TimedOut);
         } else if self.queued.is_some() {
             draft.push(Event::NoticePosted { notice: Notice::StillWaiting }, None);
+        } else if self.unanswered {
+            // The person who has the conversation is silent: somebody else should answer.
+            self.change_control(draft, (Control::Queue, Cause::HandedBack), None, None);
         } else {
             self.change_control(draft, (Control::Closed, Cause::IdledOut), None, None);
         }

@@ -27,11 +27,15 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Adds a customer, or replaces what is known of one.
-    pub fn insert(&mut self, waiting: Waiting) {
+    /// Adds a customer, or replaces what is known of one; whether that is anything new.
+    pub fn insert(&mut self, waiting: Waiting) -> bool {
+        if self.waiting.get(&waiting.conversation) == Some(&waiting) {
+            return false;
+        }
         self.remove(waiting.conversation);
         self.order.insert(rank(&waiting));
         self.waiting.insert(waiting.conversation, waiting);
+        true
     }
 
     /// Takes a customer out; whether it was in.

@@ -49,7 +49,7 @@ pub(super) async fn run<C: Connection>(
                 }
                 inbox.take(received);
             }
-            () = sleep.as_mut() => timer.ring(connection),
+            () = sleep.as_mut() => timer.ring(connection, inbox.is_busy()),
             () = ending.cancelled() => connection.queue().close(CloseCode::Shutdown),
         }
         rearm(sleep.as_mut(), timer.due());
@@ -185,12 +185,17 @@ impl Timer {
         self.pong_due = self.pong_due.map(|due| due + pause);
     }
 
-    fn ring(&mut self, connection: &impl Connection) {
+    /// `busy`: nothing is read just now, so a pong may have come.
+    fn ring(&mut self, connection: &impl Connection, busy: bool) {
         let now = Instant::now();
         if self.expires_at <= now {
             connection.queue().close(CloseCode::TokenExpired);
         } else if self.pong_due.is_some_and(|due| due <= now) {
-            connection.queue().close(CloseCode::NoPong);
+            if busy {
+                self.pong_due = Some(now + self.pong_timeout);
+            } else {
+                connection.queue().close(CloseCode::NoPong);
+            }
         } else if self.ping_at <= now {
             connection.ping();
             self.ping_at = now + self.ping_interval;

@@ -78,6 +78,10 @@ async fn write_all(
             (Err(error), _) => match fault(&error) {
                 Fault::Data => open.extend(halves(items)),
                 Fault::Conflict => outcomes.extend(items.iter().map(|(number, _)| (*number, AppendOutcome::Locked))),
+                // What was committed of the batch before this must not be taken for "nothing happened".
+                _ if outcomes.iter().any(|(_, outcome)| *outcome == AppendOutcome::Accepted) => {
+                    return Err(StoreError::Unknown(describe(&error)));
+                }
                 _ => return Err(of_write(error)),
             },
         }

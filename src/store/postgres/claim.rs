@@ -177,6 +177,15 @@ async fn load(
     Ok(Owned { fence, state, tail, recent_crashes: u32::try_from(recent_crashes).unwrap_or(u32::MAX) })
 }
 
+pub(super) async fn retire(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {
+    let mut checkout = database.connection().await?;
+    let query = sqlx::query(include_str!("../queries/retire.sql")).bind(incarnation);
+    let run = query.execute(checkout.get());
+    database.write(async { run.await.map_err(of_write) }).await?;
+    checkout.done();
+    Ok(())
+}
+
 pub(super) async fn release(database: &Database, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
     let (mut ids, mut epochs, mut nonces) = (Vec::new(), Vec::new(), Vec::new());
     for (id, fence) in held {

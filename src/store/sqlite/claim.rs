@@ -136,6 +136,16 @@ async fn load(
     Ok(Owned { fence, state: replay.finish(stored::position(last_seq)?)?, tail, recent_crashes })
 }
 
+pub(super) async fn retire(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {
+    let mut writer = database.writer().await?;
+    let mut transaction = writer.begin().await?;
+    let query = sqlx::query(include_str!("../queries/retire.sql")).bind(incarnation);
+    query.execute(&mut *transaction).await.map_err(before)?;
+    commit(transaction).await?;
+    writer.done();
+    Ok(())
+}
+
 pub(super) async fn release(database: &Database, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;

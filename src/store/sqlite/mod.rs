@@ -80,6 +80,10 @@ impl EventLog for SqliteLog {
         timed("release", claim::release(&self.database, held)).await
     }
 
+    async fn retire(&self) -> Result<(), StoreError> {
+        timed("retire", claim::retire(&self.database, self.incarnation)).await
+    }
+
     async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         timed("append", append::append(&self.database, batch)).await
     }
