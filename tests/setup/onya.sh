@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Starts the built binary for the k6 stage: embedded defaults, a private data folder, free ports.
 
-# Prints NAME=VALUE lines: the only place that knows how Onya is told where to listen and to store.
+# Prints NAME=VALUE lines: how Onya is told where to listen and to store; tests/browser/server.mjs does the same.
 onya_environment() {
   printf '%s\n' "PORT=$1" "ONYA_METRICS__PORT=$2" "ONYA_NODE__DATA_DIR=$PRIVATE_DIR/onya-data"
 }

@@ -2,10 +2,10 @@
 # The stages in order, each with its budget: what a machine with 2 cores needs from nothing, with some air.
 # A budget is a promise to the reader, not an assertion; exceeding it is reported and fails nothing.
 
-STAGES=(fmt clippy doc web test k6)
-TOTAL_BUDGET_SECONDS=1500
+STAGES=(fmt clippy doc web test k6 browser)
+TOTAL_BUDGET_SECONDS=1560
 SETUP_BUDGET_SECONDS=120
-declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=360 [doc]=110 [web]=10 [test]=840 [k6]=50)
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=360 [doc]=110 [web]=10 [test]=840 [k6]=50 [browser]=60)
 declare -A PURPOSE=(
   [fmt]='cargo fmt --all --check'
   [clippy]='cargo clippy on every target, warnings are errors'
@@ -13,6 +13,7 @@ declare -A PURPOSE=(
   [web]='the rules of the embedded pages, by node --test'
   [test]='cargo test --workspace: everything, the built binary included'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
+  [browser]='the embedded pages in a real Chromium on the built binary'
 )
 TESTS_RAN=
 
@@ -69,12 +70,20 @@ stage_k6() {
   stop_server onya
 }
 
+# The stories start and kill their servers themselves. Nothing of the developer's environment reaches them.
+stage_browser() {
+  run_in_group cargo build --locked --bin onya || return
+  run_in_group env -i PATH="$PATH" HOME="$PRIVATE_DIR" TMPDIR="$PRIVATE_DIR" TEST_CHROMIUM="$TEST_CHROMIUM" \
+    TEST_PLAYWRIGHT="$TEST_PLAYWRIGHT" ONYA_BIN="$TARGET_DIR/debug/onya" node --test tests/browser/*.test.mjs
+}
+
 # Installs and starts what the given stages need, before the first of them, so that a missing tool shows at once.
 prepare_stages() {
   case " $* " in
     *' test '*) start_test_environment ;;
     *' k6 '*) provide_tools k6 ;;
   esac
+  [[ " $* " != *' browser '* ]] || provide_tools browser
   make_private_dir
 }
 

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # Finds what the tests need, installs it where it may, and otherwise fails with the line to type.
-# System packages come through apt-get; k6 and the upstream live under target/test-tools and never touch the system.
+# System packages come through apt-get; k6, the upstream and playwright live under target/test-tools and never touch the system.
 
 POSTGRES_OLDEST=15
 REDIS_OLDEST=7
 NODE_OLDEST=20
 
-# provide_tools NAME…, of: postgres redis upstream k6
+# provide_tools NAME…, of: postgres redis upstream k6 browser
 provide_tools() {
   local tool packages=()
   require_python
@@ -21,6 +21,13 @@ provide_tools() {
       redis) find_redis || packages+=(redis-server) ;;
       upstream) require_node ;;
       k6) python_can_make_venv || packages+=(python3-venv) ;;
+      browser)
+        require_node
+        find_chromium || {
+          [[ -z ${TEST_CHROMIUM:-} ]] || die "TEST_CHROMIUM=$TEST_CHROMIUM is no program"
+          packages+=(chromium)
+        }
+        ;;
     esac
   done
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
@@ -64,6 +71,11 @@ find_redis() {
   ((major >= REDIS_OLDEST))
 }
 
+find_chromium() {
+  TEST_CHROMIUM=${TEST_CHROMIUM:-$(command -v chromium || true)}
+  [[ -n $TEST_CHROMIUM && -f $TEST_CHROMIUM && -x $TEST_CHROMIUM ]]
+}
+
 require_node() {
   command -v npm >/dev/null || die "Node $NODE_OLDEST or newer with npm is needed; install it from nodejs.org or your system's packages"
   local major
@@ -80,13 +92,13 @@ python_can_make_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 install_packages() {
   local install=(apt-get install -y --no-install-recommends "$@") root=()
   ((EUID == 0)) || root=(sudo)
-  command -v apt-get >/dev/null || die "missing: $*; there is no apt-get here, so install them by hand (PostgreSQL >= $POSTGRES_OLDEST, Redis >= $REDIS_OLDEST), or set TEST_DATABASE_URL and TEST_REDIS_URL"
+  command -v apt-get >/dev/null || die "missing: $*; there is no apt-get here, so install them by hand (PostgreSQL >= $POSTGRES_OLDEST, Redis >= $REDIS_OLDEST, Chromium), or set TEST_DATABASE_URL, TEST_REDIS_URL and TEST_CHROMIUM"
   if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
     die "missing: $*; this user may not install packages without a password. Type:
 
     sudo apt-get update && sudo ${install[*]}
 
-or set TEST_DATABASE_URL and TEST_REDIS_URL to servers that are already running."
+or set TEST_DATABASE_URL and TEST_REDIS_URL to servers that are already running, and TEST_CHROMIUM to the browser."
   fi
   ((EUID == 0)) || root=(sudo -n)
   say "installing $*"
@@ -132,6 +144,21 @@ install_upstream() {
     cp tests/upstream/package.json tests/upstream/package-lock.json tests/upstream/.npmrc "$1/" &&
     npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error &&
     node "$1/node_modules/@copilotkit/aimock/dist/cli.js" --help >/dev/null
+}
+
+# The system's Chromium and what drives it; playwright's own browsers are not downloaded.
+provide_browser() {
+  find_chromium || die "Chromium was installed but is not in PATH; set TEST_CHROMIUM"
+  local home=$TOOLS_DIR/browser
+  install_once "$home" tests/browser/package-lock.json install_playwright "$home"
+  export TEST_CHROMIUM TEST_PLAYWRIGHT=$home/node_modules/playwright-core/index.mjs
+}
+
+install_playwright() {
+  mkdir -p "$1" &&
+    cp tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc "$1/" &&
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error &&
+    node "$1/node_modules/playwright-core/cli.js" --version >/dev/null
 }
 
 # install_once HOME PINS COMMAND…: nothing to do if HOME was made from exactly these PINS.
