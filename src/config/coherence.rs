@@ -39,6 +39,9 @@ fn check_times(config: &Config, report: &mut Report<'_>) {
     report(lock >= statement, "database.lock_timeout_ms", must);
 }
 
+/// What an entry counts for in a send queue beside its text.
+const FRAME_BYTES: usize = 128;
+
 fn check_sizes(config: &Config, report: &mut Report<'_>) {
     let (message, frame) = (config.conversation.max_message_bytes, config.socket.max_frame_bytes);
     let must = format!(
@@ -49,6 +52,12 @@ fn check_sizes(config: &Config, report: &mut Report<'_>) {
     report(config.conversation.inbox_bytes < 2 * message, "conversation.inbox_bytes", must);
     let must = format!("must hold the longest reply, llm.max_reply_bytes = {}", config.llm.max_reply_bytes);
     report(config.socket.send_queue_bytes < config.llm.max_reply_bytes, "socket.send_queue_bytes", must);
+    let window = config.conversation.window_bytes + config.conversation.window_entries * FRAME_BYTES;
+    let must = format!(
+        "must be at least {window}, what conversation.window_bytes and conversation.window_entries come to: a reader who \
+         comes back gets that at once"
+    );
+    report(config.socket.send_queue_bytes < window, "socket.send_queue_bytes", must);
     let (lanes, connections) = (config.database.lanes, config.database.max_connections);
     let must = format!("must be less than database.max_connections = {connections}: each lane holds one connection");
     report(lanes >= usize::try_from(connections).unwrap_or(usize::MAX), "database.lanes", must);

@@ -249,6 +249,7 @@ fn settings_that_contradict_each_other_are_refused() {
         ("llm.total_timeout_ms", "120000", "shorter than conversation.turn_timeout_ms"),
         ("socket.pong_timeout_ms", "25000", "shorter than socket.ping_interval_ms"),
         ("conversation.max_message_bytes", "65536", "a quarter of socket.max_frame_bytes"),
+        ("socket.send_queue_bytes", "131072", "a reader who comes back"),
         ("metrics.port", "3000", "must differ from server.port"),
         ("llm.provider", "openai", "is needed by api.openai.com"),
         ("notices.default_language", "de", "allowed is en or fr"),

@@ -88,3 +88,9 @@ fn a_deadline_beyond_the_end_of_time_is_the_end_of_time() {
     let given = Given::conversation().policy(|policy| policy.queue_notice_ms = u64::MAX).escalated();
     assert_eq!(deadline(&given), Some(Timestamp(i64::MAX)));
 }
+
+#[test]
+fn an_agent_who_owes_an_answer_and_stays_silent_gives_the_customer_back_to_the_queue() {
+    let given = Given::conversation().taken_by_anna().said("are you there?").after_ms(86_400_000);
+    given.deadline().then([changed(Control::Queue, 2, Cause::HandedBack, None)]);
+}
