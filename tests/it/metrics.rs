@@ -7,6 +7,15 @@ use serde_json::json;
 use crate::on_each_store;
 use crate::support::{Backend, ChatClient, NodeSettings};
 
+#[test]
+fn every_metric_is_in_the_operators_page() {
+    let page = include_str!("../../docs/OPERATIONS.md");
+    let row = |name: &str| page.lines().any(|line| line.starts_with(&format!("| `{name}` |")));
+    let missing: Vec<_> = METRICS.iter().map(|metric| metric.name).filter(|name| !row(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(page.matches("| `onya_").count(), METRICS.len(), "the page lists a metric that is not there");
+}
+
 on_each_store!(every_metric_is_there_after_a_conversation);
 
 async fn every_metric_is_there_after_a_conversation(backend: Backend) {
