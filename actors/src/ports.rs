@@ -292,7 +292,7 @@ pub trait Model: Send + Sync + 'static {
 pub struct Question {
     /// The conversation.
     pub conversation: ConversationId,
-    /// The turn and the attempt, for logs and for seeding the mock.
+    /// The turn and the attempt, for logs.
     pub turn: (Seq, u32),
     /// The messages; the adapter adds its system prompt.
     pub prompt: Prompt,
