@@ -1,6 +1,7 @@
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
@@ -69,10 +70,12 @@ async fn after_goaway_the_new_socket_is_in_step_before_the_old_one_goes() {
     assert_eq!(old.hello["token"], "secret");
     old.say(json!({ "type": "goaway", "retry_after_ms": 1 })).await;
     assert!(matches!(next(&mut connection).await, Event::Frame(_)));
+    // Until the new socket is in step, the old one is listened to.
+    let heard = Notify::new();
     let server = async {
         let mut new = Peer::accept(&listener).await;
         old.say(json!({ "type": "pong" })).await;
-        old.socket.flush().await.unwrap();
+        heard.notified().await;
         new.say(hello_frame()).await;
         new
     };
@@ -81,7 +84,10 @@ async fn after_goaway_the_new_socket_is_in_step_before_the_old_one_goes() {
         loop {
             match next(&mut connection).await {
                 Event::InStep => break,
-                Event::Frame(frame) => seen.push(*frame),
+                Event::Frame(frame) => {
+                    seen.push(*frame);
+                    heard.notify_one();
+                }
                 Event::Waiting(_) | Event::Ended(_) => panic!("the old socket should have carried on"),
             }
         }
