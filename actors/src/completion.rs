@@ -30,19 +30,14 @@ impl Completion {
         let mut events = model.ask(question);
         let mut collected = String::new();
         let mut total_bytes = 0;
-        let mut window_ends: Option<Instant> = None;
+        let mut window_ends = Instant::now();
         loop {
-            let window = async {
-                match window_ends {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
-                () = window => {
-                    window_ends = (!collected.is_empty()).then(|| Instant::now() + self.window);
+                // Armed only while something waits: at the pace of most models nothing does.
+                () = sleep_until(window_ends), if !collected.is_empty() => {
                     self.send_text(&mut collected);
+                    window_ends = Instant::now() + self.window;
                 }
                 event = events.next() => match event {
                     Some(ModelEvent::Text(text)) => {
@@ -52,9 +47,10 @@ impl Completion {
                             return self.send_end(ModelEnd::Failed(Failure::ReplyTooLong));
                         }
                         collected.push_str(&text);
-                        if window_ends.is_none() {
+                        let now = Instant::now();
+                        if now >= window_ends {
                             self.send_text(&mut collected);
-                            window_ends = Some(Instant::now() + self.window);
+                            window_ends = now + self.window;
                         }
                     }
                     Some(ModelEvent::End(end)) => {

@@ -52,8 +52,10 @@ fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response,
     let sockets = edge.sockets.clone();
     let (response, stream) = upgrade.accept();
     sockets.run(async move {
-        if let Ok(stream) = stream.await {
-            live(&edge, Socket::new(stream, &edge.limits.socket).await, (route, token)).await;
+        if let Ok(stream) = stream.await
+            && let Some(socket) = Socket::new(stream, &edge.limits.socket).await
+        {
+            live(&edge, socket, (route, token)).await;
         }
         drop(place);
     });

@@ -29,13 +29,11 @@ pub(super) async fn run<C: Connection>(
     let mut timer = Timer::new(edge, guest);
     let mut sleep = pin!(sleep_until(timer.due()));
     let mut inbox = Inbox { connection, malformed: 0, handling: None, shut: false };
-    let mut frames = Vec::new();
     loop {
         tokio::select! {
-            closing = connection.queue().next(&mut frames) => {
+            (frames, closing) = connection.queue().next() => {
                 let began = Instant::now();
-                socket.send(frames.drain(..)).await.ok()?;
-                frames.shrink_to(8);
+                socket.send(frames.into_iter()).await.ok()?;
                 timer.not_reading(began.elapsed());
                 if closing.is_some() {
                     return closing;
