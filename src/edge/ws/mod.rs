@@ -53,7 +53,7 @@ fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response,
     let (response, stream) = upgrade.accept();
     sockets.run(async move {
         if let Ok(stream) = stream.await
-            && let Some(socket) = Socket::new(stream, &edge.limits.socket).await
+            && let Some(socket) = Box::pin(Socket::new(stream, &edge.limits.socket)).await
         {
             live(&edge, socket, (route, token)).await;
         }
@@ -92,9 +92,9 @@ type Outcome = Result<Option<onya_protocol::CloseCode>, Farewell>;
 async fn customer_session(
     edge: &Edge,
     socket: &mut Socket,
-    (guest, conversation): (hello::Guest, ConversationId),
+    (mut guest, conversation): (hello::Guest, ConversationId),
 ) -> Outcome {
-    let connected = edge.sessions.connect_customer(guest.who.clone(), conversation, guest.cursor.clone());
+    let connected = edge.sessions.connect_customer(guest.who.clone(), conversation, guest.cursor.take());
     let connection = Box::pin(connected).await.map_err(|refusal| Farewell::refused(edge, refusal))?;
     Ok(pump::run(edge, socket, &connection, &guest).await)
 }

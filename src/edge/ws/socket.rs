@@ -48,9 +48,9 @@ pub(super) enum Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lost;
 
-/// An open WebSocket.
+/// An open WebSocket. It is moved from phase to phase of a task, which would keep room for it in each: hence the box.
 pub(super) struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: Box<WebSocketStream<TcpStream>>,
     write_timeout: Duration,
 }
 
@@ -67,7 +67,7 @@ impl Socket {
         let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
         let (tcp, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
         let stream = WebSocketStream::from_partially_read(tcp, read, Role::Server, Some(config)).await;
-        Some(Self { stream, write_timeout: Duration::from_millis(limits.write_timeout_ms) })
+        Some(Self { stream: Box::new(stream), write_timeout: Duration::from_millis(limits.write_timeout_ms) })
     }
 
     /// The next frame. Cancel safe.
