@@ -37,8 +37,6 @@ pub(crate) enum Message {
     Looked(Looked),
     /// The outcome of the append in flight.
     Appended(Result<AppendOutcome, StoreError>),
-    /// More text of the model.
-    ReplyText { turn: Seq, attempt: u32, text: String },
     /// The model ended.
     ReplyEnded { turn: Seq, attempt: u32, end: ModelEnd },
     /// A timer.
@@ -159,7 +157,6 @@ impl Conversation {
             Message::Synchronise { subscriber, cursor, done } => self.synchronise(subscriber, cursor, done),
             Message::Looked(known) => self.looked(known),
             Message::Appended(outcome) => self.appended(outcome),
-            Message::ReplyText { turn, attempt, text } => self.reply_text((turn, attempt), text),
             Message::ReplyEnded { turn, attempt, end } => self.reply_ended((turn, attempt), end),
             Message::Wake => self.timer = None,
             Message::Drain => self.draining = true,
@@ -174,6 +171,9 @@ impl Conversation {
             Message::Crash => panic!("crashed on request"),
         }
         self.advance();
+        if let Some(live) = &self.live {
+            live.move_gate();
+        }
         self.settle();
     }
 
@@ -264,39 +264,14 @@ impl Conversation {
         let in_progress = live.reply.as_ref().filter(|reply| reply.is(turn.turn, turn.attempt));
         Some(in_progress.map_or_else(
             || LiveTurn { turn: turn.turn, epoch, attempt: turn.attempt, text: String::new() },
-            |reply| reply.live_turn(epoch),
+            |reply| reply.gate.standing(),
         ))
-    }
-
-    fn reply_text(&mut self, (turn, attempt): (Seq, u32), text: String) {
-        let Some(live) = &mut self.live else { return };
-        let open = live.gate_is_open();
-        let Some(reply) = live.reply.as_mut().filter(|reply| reply.is(turn, attempt)) else { return };
-        if !open {
-            return reply.hold(&text);
-        }
-        if reply.handed_out.text.is_empty() {
-            metrics::histogram!("onya_time_to_first_token_seconds").record(reply.asked_at.elapsed().as_secs_f64());
-        }
-        let delta = reply.hand_out(self.row.id, live.fence.epoch, text);
-        self.row.publish_delta(delta);
     }
 
     fn reply_ended(&mut self, (turn, attempt): (Seq, u32), end: ModelEnd) {
         let reply = self.live.as_mut().and_then(|live| live.reply.as_mut());
         if let Some(reply) = reply.filter(|reply| reply.is(turn, attempt)) {
             reply.ended(end);
-        }
-    }
-
-    /// Opens the gate again if nothing cuts any more, and hands out what was held.
-    pub(super) fn reopen_gate(&mut self) {
-        let Some(live) = self.live.as_mut().filter(|live| live.gate_is_open()) else { return };
-        let Some(reply) = &mut live.reply else { return };
-        let held = reply.take_held();
-        if !held.is_empty() {
-            let delta = reply.hand_out(self.row.id, live.fence.epoch, held);
-            self.row.publish_delta(delta);
         }
     }
 

@@ -77,11 +77,19 @@ impl Live {
         self.cutting == 0 && !being_cut
     }
 
+    /// Opens the gate of the reply in progress if its text may be handed out, and closes it if not.
+    pub(crate) fn move_gate(&self) {
+        match &self.reply {
+            Some(reply) if self.gate_is_open() => reply.gate.open(),
+            Some(reply) => drop(reply.gate.close()),
+            None => {}
+        }
+    }
+
     /// The end of the reply in progress as a signal, if the model has ended and no cut comes before it.
     pub(crate) fn finished_reply(&self) -> Option<Signal> {
         let reply = self.reply.as_ref().filter(|_| self.gate_is_open())?;
-        let (turn, attempt) = (reply.handed_out.turn, reply.handed_out.attempt);
-        Some(Signal::FinishReply { turn, attempt, ending: reply.ending()? })
+        Some(Signal::FinishReply { turn: reply.turn, attempt: reply.attempt, ending: reply.ending()? })
     }
 }
 

@@ -28,7 +28,7 @@ async fn no_byte_of_the_assistant_follows_a_takeover() {
     let ack = world.request(AGENT, take_over(0)).await.unwrap();
     asked.say(" and more");
     asked.end(ModelEnd::Complete);
-    let (frames, _) = customer.connection.queue().next().await;
+    let frames = Vec::from(customer.connection.queue().next().await.0);
     let cut = ack.cut_at.unwrap();
     let control = frames.iter().position(
         |frame| matches!(frame, ServerFrame::Entry { entry, .. } if matches!(entry.body, EntryBody::ControlChanged { .. })),

@@ -26,6 +26,8 @@ pub(super) async fn run<C: Connection>(
 ) -> Option<CloseCode> {
     socket.send(std::iter::once(hello(edge, guest))).await.ok()?;
     let ending = edge.sockets.ending();
+    let mut ending = pin!(ending.cancelled());
+    let mut ended = false;
     let mut timer = Timer::new(edge, guest);
     let mut sleep = pin!(sleep_until(timer.due()));
     let mut inbox = Inbox { connection, malformed: 0, handling: None, shut: false };
@@ -48,7 +50,10 @@ pub(super) async fn run<C: Connection>(
                 inbox.take(received);
             }
             () = sleep.as_mut() => timer.ring(connection, inbox.is_busy()),
-            () = ending.cancelled() => connection.queue().close(CloseCode::Shutdown),
+            () = ending.as_mut(), if !ended => {
+                ended = true;
+                connection.queue().close(CloseCode::Shutdown);
+            }
         }
         rearm(sleep.as_mut(), timer.due());
     }
