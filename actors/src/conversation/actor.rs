@@ -172,7 +172,7 @@ impl Conversation {
         }
         self.advance();
         if let Some(live) = &self.live {
-            live.move_gate();
+            live.move_gate(self.leaving);
         }
         self.settle();
     }

@@ -77,10 +77,11 @@ impl Live {
         self.cutting == 0 && !being_cut
     }
 
-    /// Opens the gate of the reply in progress if its text may be handed out, and closes it if not.
-    pub(crate) fn move_gate(&self) {
+    /// Opens the gate of the reply in progress if its text may be handed out, and closes it if not. An actor that leaves
+    /// may have cut the reply without knowing: it shows nothing more of it.
+    pub(crate) fn move_gate(&self, leaving: bool) {
         match &self.reply {
-            Some(reply) if self.gate_is_open() => reply.gate.open(),
+            Some(reply) if !leaving && self.gate_is_open() => reply.gate.open(),
             Some(reply) => drop(reply.gate.close()),
             None => {}
         }
