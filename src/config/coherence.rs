@@ -87,4 +87,6 @@ fn check_production(config: &Config, report: &mut Report<'_>) {
     let must =
         "the production profile refuses generated keys: set ONYA_AUTH__SIGNING_KEYS or ONYA_AUTH__SIGNING_KEYS_FILE";
     report(config.auth.signing_keys.is_none(), "auth.signing_keys", must.to_owned());
+    let must = "the production profile serves no example page".to_owned();
+    report(config.web.example_page, "web.example_page", must);
 }

@@ -230,8 +230,12 @@ fn the_production_profile_refuses_the_mock_model_and_generated_keys() {
     inputs.environment.insert("LLM_PROVIDER".to_owned(), "openai".to_owned());
     inputs.environment.insert("OPENAI_API_KEY".to_owned(), "sk-1".to_owned());
     inputs.environment.insert("ONYA_AUTH__SIGNING_KEYS".to_owned(), format!("a:{KEY}"));
+    inputs.environment.insert("ONYA_WEB__EXAMPLE_PAGE".to_owned(), "true".to_owned());
+    assert!(refused(&inputs).contains("web.example_page = true (environment ONYA_WEB__EXAMPLE_PAGE): the production"));
+    inputs.environment.remove("ONYA_WEB__EXAMPLE_PAGE");
     let config = load(&inputs).unwrap().config;
     assert_eq!(config.profile, Profile::Production);
+    assert!(!config.web.example_page);
     assert_eq!(config.trace.sampling_rate, 0.1);
 }
 
@@ -257,6 +261,20 @@ fn settings_that_contradict_each_other_are_refused() {
     ] {
         let text = refused(&Inputs { flags: vec![flag(key, value)], ..Inputs::default() });
         assert!(text.contains("1 problem\n") && text.contains(part), "{key}: {text}");
+    }
+}
+
+#[test]
+fn sites_and_switches_are_read_from_a_file_and_from_the_environment() {
+    let site = "https://www.example.com";
+    let (_folder, mut inputs) = with_file(&format!("[web]\nframe_ancestors = [\"{site}\"]\nexample_page = false\n"));
+    let web = load(&inputs).unwrap().config.web;
+    assert_eq!((web.frame_ancestors, web.example_page), (vec![site.to_owned()], false));
+    inputs.environment.insert("ONYA_WEB__EXAMPLE_PAGE".to_owned(), "true".to_owned());
+    assert!(load(&inputs).unwrap().config.web.example_page);
+    for (key, value) in [("web.frame_ancestors", "https://a.example/chat"), ("web.example_page", "yes")] {
+        let text = refused(&Inputs { flags: vec![flag(key, value)], ..Inputs::default() });
+        assert!(text.contains("1 problem\n") && text.contains(key) && text.contains("not allowed"), "{text}");
     }
 }
 
