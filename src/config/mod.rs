@@ -34,7 +34,7 @@ mod web;
 
 use serde::Deserialize;
 
-pub use auth::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_signing_keys};
+pub use auth::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_keys, shared_key};
 pub use conversation::ConversationConfig;
 pub use database::DatabaseConfig;
 pub use drain::DrainConfig;

@@ -279,6 +279,27 @@ fn sites_and_switches_are_read_from_a_file_and_from_the_environment() {
 }
 
 #[test]
+fn a_site_may_not_be_given_a_key_that_signs_for_staff() {
+    let other = "ff".repeat(32);
+    let given = |identity: &str| {
+        inputs(&[("ONYA_AUTH__SIGNING_KEYS", &format!("a:{KEY}")), ("ONYA_AUTH__IDENTITY_KEYS", identity)])
+    };
+    for shared in [format!("a:{other}"), format!("shop:{KEY}"), format!("shop:{other},b:{KEY}")] {
+        let text = refused(&given(&shared));
+        assert!(text.contains("1 problem\n") && text.contains("auth.identity_keys = \"***\""), "{text}");
+        assert!(!text.contains(&other) && !text.contains(KEY), "{text}");
+    }
+    assert!(refused(&given("shop:short")).contains("name:secret"));
+    let auth = load(&given(&format!("shop:{other}"))).unwrap().config.auth;
+    assert_eq!(parse_keys(auth.identity_keys.unwrap().expose_secret()).unwrap()[0].id, "shop");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    std::fs::write(&path, format!("shop:{other}\n")).unwrap();
+    let from_file = inputs(&[("ONYA_AUTH__IDENTITY_KEYS_FILE", path.to_str().unwrap())]);
+    assert!(load(&from_file).unwrap().config.auth.identity_keys.is_some());
+}
+
+#[test]
 fn a_language_is_added_whole_or_not_at_all() {
     let (_folder, inputs) = with_file("[notices.de]\nqueued = \"Einen Moment bitte.\"\n");
     let text = refused(&inputs);

@@ -21,6 +21,7 @@ use crate::telemetry::Metrics;
 fn described() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::with_openapi(description::about())
         .routes(routes!(tokens::anonymous))
+        .routes(routes!(tokens::renew))
         .routes(routes!(conversations::create, conversations::list))
         .routes(routes!(conversations::show))
         .routes(routes!(entries::page))

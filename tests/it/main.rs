@@ -18,6 +18,7 @@ mod chat;
 mod cli;
 mod handoff;
 mod http;
+mod identity;
 mod lifecycle;
 mod metrics;
 mod migrate;
