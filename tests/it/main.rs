@@ -22,6 +22,7 @@ mod identity;
 mod lifecycle;
 mod metrics;
 mod migrate;
+mod nginx;
 mod outage;
 mod pages;
 mod proofs;
