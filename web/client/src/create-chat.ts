@@ -77,6 +77,7 @@ class LiveChat implements Chat {
   }
 
   start(): void {
+    if (this.#link.status === "reconnecting") this.#connection.hurry();
     if (this.#link.status !== "stopped" && this.#link.status !== "ended") return;
     this.#wasOnline = false;
     this.#stopListening = onWake({ wake: () => this.#wake(), lost: () => this.#lost() });

@@ -5,11 +5,10 @@ import { connectToHost, type Host } from "./embed/host.ts";
 import { identityFrom } from "./embed/identity.ts";
 import { hostStorage, ownStorage } from "./embed/storage.ts";
 import { Unread } from "./embed/unread.ts";
-import type { Language } from "./i18n/language.ts";
 import { pageLanguage } from "./i18n/pageLanguage.ts";
 import { type Mounted, mount } from "./shell/mount.tsx";
 
-const language = pageLanguage();
+const language = await pageLanguage();
 document.title = language.texts.title;
 document.documentElement.dataset.embedded = "true";
 void start();
@@ -17,13 +16,13 @@ void start();
 async function start(): Promise<void> {
   const own = ownStorage();
   if (window.parent === window) {
-    const chat = createChat({ language: language.tag, ...(own === null ? {} : { storage: own }) });
+    const chat = createChat({ language: language.tag });
     chat.start();
     mount({ chat, language });
     return;
   }
   const host = await connectToHost(own === null ? "host" : "own");
-  new Embedded(host, own ?? hostStorage(host), language).begin();
+  new Embedded(host, own ?? hostStorage(host), own !== null).begin();
 }
 
 /** One chat in a frame, exchanged for another one when the site says who the customer is. */
@@ -39,7 +38,8 @@ class Embedded {
   constructor(
     private readonly host: Host,
     private readonly storage: ChatStorage,
-    private readonly language: Language,
+    /** Where the browser blocks our storage, it blocks locks between tabs as well. */
+    private readonly mayLock: boolean,
   ) {
     this.#unread = new Unread(storage);
     this.#identity = identityFrom(host);
@@ -60,8 +60,9 @@ class Embedded {
 
   #createChat(isKnown: boolean): Chat {
     const chat = createChat({
-      language: this.language.tag,
+      language: language.tag,
       storage: this.storage,
+      ...(this.mayLock ? {} : { locks: null }),
       ...(isKnown ? { identity: this.#identity } : {}),
     });
     chat.subscribe(() => this.#report());
@@ -85,7 +86,7 @@ class Embedded {
   #render(): void {
     const props = {
       chat: this.#chat,
-      language: this.language,
+      language: language,
       focus: this.#focus,
       onMinimise: () => this.host.post({ type: "close" }),
     };

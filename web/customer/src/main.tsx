@@ -4,7 +4,7 @@ import { createChat } from "@onya/client";
 import { pageLanguage } from "./i18n/pageLanguage.ts";
 import { mount } from "./shell/mount.tsx";
 
-const language = pageLanguage();
+const language = await pageLanguage();
 document.title = language.texts.title;
 const chat = createChat({ language: language.tag });
 chat.start();

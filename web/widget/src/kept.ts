@@ -1,9 +1,9 @@
 // What the site's own storage keeps for the widget: whether there is a conversation to wait for, and, where the browser
 // blocks the storage of frames, the frame's few keys.
 
-import { KEPT_PREFIX } from "./messages.ts";
+import { isKeptName } from "./messages.ts";
 
-const ACTIVE = `${KEPT_PREFIX}widget.active`;
+const ACTIVE = "onya.widget.active";
 const LONGEST_VALUE = 262_144;
 
 /** Everything kept for the frame; empty if the storage cannot be read. */
@@ -11,7 +11,7 @@ export function readKept(): Record<string, string> {
   const kept: Record<string, string> = {};
   attempt(() => {
     for (const key of Object.keys(localStorage)) {
-      const value = key.startsWith(KEPT_PREFIX) ? localStorage.getItem(key) : null;
+      const value = isKeptName(key) ? localStorage.getItem(key) : null;
       if (value !== null) kept[key] = value;
     }
   });
@@ -20,7 +20,7 @@ export function readKept(): Record<string, string> {
 
 /** Keeps one value of the frame, or drops it. Nothing outside of its prefix is touched. */
 export function keep(key: string, value: string | null): void {
-  if (!key.startsWith(KEPT_PREFIX) || (value?.length ?? 0) > LONGEST_VALUE) return;
+  if (!isKeptName(key) || (value?.length ?? 0) > LONGEST_VALUE) return;
   attempt(() => (value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value)));
 }
 

@@ -3,11 +3,9 @@
 //   <script src="https://chat.example.com/widget.js" data-language="fr" data-position="end" async></script>
 //
 // data-token: a signed token of a customer whom the site knows. data-language: a BCP 47 tag, otherwise the browser's.
-// data-position: end (default), start, left or right. `window.OnyaWidget` has the rest.
+// data-position: end (default) or start, as the page is written. `window.OnyaWidget` has the rest.
 
 import { Widget, type WidgetOptions } from "./widget.ts";
-
-const SIDES = ["end", "start", "left", "right"] as const;
 
 /** What a site can call. */
 export type OnyaWidget = Pick<Widget, "open" | "close" | "toggle" | "setToken" | "destroy">;
@@ -29,7 +27,7 @@ function optionsOf({ src, dataset }: HTMLScriptElement): WidgetOptions {
   return {
     origin: new URL(src, location.href).origin,
     language: dataset.language ?? null,
-    side: SIDES.find((side) => side === dataset.position) ?? "end",
+    side: dataset.position === "start" ? "start" : "end",
     token: dataset.token ?? null,
   };
 }

@@ -16,8 +16,12 @@ export type FromHost =
   | { type: "identity"; isKnown: boolean }
   | { type: "token"; request: number; token: string | null };
 
-/** The prefix of everything that the page around it keeps for the frame. */
-export const KEPT_PREFIX = "onya.";
+const KEPT_NAME = /^onya[. ]/;
+
+/** Whether a name is one that the page around the frame keeps for it. */
+export function isKeptName(name: string): boolean {
+  return KEPT_NAME.test(name);
+}
 
 /** The message, if it is one that a frame may send. */
 export function readFromFrame(data: unknown): FromFrame | null {
@@ -60,7 +64,7 @@ export function readFromHost(data: unknown): FromHost | null {
 }
 
 function readKeep({ key, value }: Fields): FromFrame | null {
-  if (typeof key !== "string" || !key.startsWith(KEPT_PREFIX)) return null;
+  if (typeof key !== "string" || !isKeptName(key)) return null;
   return typeof value === "string" || value === null ? { type: "keep", key, value } : null;
 }
 

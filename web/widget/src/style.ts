@@ -4,10 +4,8 @@
 const CSS = `
 :host{all:initial!important;position:fixed!important;inset-block-end:0!important;z-index:2147483000!important;
   color-scheme:light dark;font:16px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-:host([data-side=end]){inset-inline-end:0!important}
-:host([data-side=start]){inset-inline-start:0!important}
-:host([data-side=right]){right:0!important}
-:host([data-side=left]){left:0!important}
+:host{inset-inline-end:0!important}
+:host([data-side=start]){inset-inline:0 auto!important}
 button{font:inherit;cursor:pointer}
 .launcher{position:relative;display:grid;place-items:center;inline-size:60px;block-size:60px;padding:0;
   margin:0 max(20px,env(safe-area-inset-right)) max(20px,env(safe-area-inset-bottom)) max(20px,env(safe-area-inset-left));
@@ -18,13 +16,10 @@ button{font:inherit;cursor:pointer}
 svg{inline-size:28px;block-size:28px;fill:none;stroke:currentColor;stroke-width:1.9;stroke-linecap:round;stroke-linejoin:round}
 .badge{position:absolute;inset-block-start:-3px;inset-inline-end:-3px;min-inline-size:22px;padding:2px 5px;box-sizing:border-box;
   border-radius:11px;background:#b42318;color:#fff;font-size:12px;font-weight:700;line-height:18px;text-align:center}
-.panel{position:absolute;inset-block-end:94px;inline-size:min(400px,calc(100vw - 40px));
+.panel{position:absolute;inset-block-end:94px;inset-inline-end:20px;inline-size:min(400px,calc(100vw - 40px));
   block-size:min(660px,calc(100dvh - 120px));overflow:hidden;border-radius:20px;background:Canvas;color:CanvasText;
   box-shadow:0 2px 8px rgb(0 0 0/14%),0 18px 48px rgb(0 0 0/24%)}
-:host([data-side=end]) .panel{inset-inline-end:20px}
-:host([data-side=start]) .panel{inset-inline-start:20px}
-:host([data-side=right]) .panel{right:20px}
-:host([data-side=left]) .panel{left:20px}
+:host([data-side=start]) .panel{inset-inline:20px auto}
 .panel:not([hidden]){animation:rise .18s ease-out}
 iframe{display:block;inline-size:100%;block-size:100%;border:0}
 .trouble{position:absolute;inset:0;display:grid;place-content:center;gap:12px;padding:24px;text-align:center;background:Canvas}

@@ -20,7 +20,7 @@ export interface WidgetOptions {
   /** The chat server. */
   origin: string;
   language: string | null;
-  side: "end" | "start" | "left" | "right";
+  side: "end" | "start";
   token: TokenSource;
 }
 

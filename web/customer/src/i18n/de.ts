@@ -109,6 +109,9 @@ export const de: Texts = {
     busy: "Der Server ist ausgelastet. Versuchen Sie es gleich noch einmal.",
     unknown: "Es ist nicht bekannt, ob das gespeichert wurde. Versuchen Sie es noch einmal.",
     internal: "Auf dem Server ging etwas schief.",
+    unreachable: "Der Server ist nicht erreichbar. Es wird weiter versucht.",
+    identity_failed: "Die Website konnte nicht sagen, wer Sie sind.",
+    storage_failed: "Dieser Browser kann nicht aufbewahren, was Sie schreiben. Schließen Sie die Seite nicht, bevor es gesendet ist.",
   },
   welcome: "Hallo. Wie können wir helfen?",
   welcomeExplained:

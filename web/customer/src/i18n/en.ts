@@ -111,6 +111,9 @@ export const en = {
     busy: "The server is busy. Try again in a moment.",
     unknown: "It is not known whether this was stored. Try again.",
     internal: "Something went wrong on the server.",
+    unreachable: "The server cannot be reached. It is tried again.",
+    identity_failed: "The site could not say who you are.",
+    storage_failed: "This browser cannot keep what you write. Do not close this page before it is sent.",
   },
   // Beginning, waiting, end
   welcome: "Hello. How can we help?",

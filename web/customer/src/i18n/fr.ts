@@ -109,6 +109,9 @@ export const fr: Texts = {
     busy: "Le serveur est occupé. Réessayez dans un instant.",
     unknown: "On ne sait pas si cela a été enregistré. Réessayez.",
     internal: "Une erreur est survenue sur le serveur.",
+    unreachable: "Le serveur est injoignable. Nouvel essai en cours.",
+    identity_failed: "Le site n’a pas pu dire qui vous êtes.",
+    storage_failed: "Ce navigateur ne peut pas garder ce que vous écrivez. Ne fermez pas la page avant l’envoi.",
   },
   welcome: "Bonjour. Comment pouvons-nous vous aider ?",
   welcomeExplained:

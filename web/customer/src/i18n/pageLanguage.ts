@@ -3,9 +3,9 @@
 import { chooseLanguage, type Language } from "./language.ts";
 
 /** Chooses the language and sets it on the document, with its direction. */
-export function pageLanguage(): Language {
+export async function pageLanguage(): Promise<Language> {
   const asked = new URLSearchParams(location.search).get("lang");
-  const language = chooseLanguage([asked, ...navigator.languages]);
+  const language = await chooseLanguage([asked, ...navigator.languages]);
   document.documentElement.lang = language.tag;
   document.documentElement.dir = language.direction;
   return language;

@@ -2,10 +2,10 @@
 
 import { createContext, useContext } from "react";
 import type { Texts } from "./en.ts";
-import { chooseLanguage, type Language } from "./language.ts";
+import { ENGLISH, type Language } from "./language.ts";
 
 /** Holds the language; the root of the app provides it. */
-export const LanguageContext = createContext<Language>(chooseLanguage([]));
+export const LanguageContext = createContext<Language>(ENGLISH);
 
 /** The language that is spoken. */
 export function useLanguage(): Language {

@@ -3,12 +3,12 @@
 
 import type { RootContent } from "mdast";
 import { fromMarkdown } from "mdast-util-from-markdown";
-import { gfmAutolinkLiteralFromMarkdown } from "mdast-util-gfm-autolink-literal";
 import { gfmStrikethroughFromMarkdown } from "mdast-util-gfm-strikethrough";
 import { gfmTableFromMarkdown } from "mdast-util-gfm-table";
 import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
 import { gfmStrikethrough } from "micromark-extension-gfm-strikethrough";
 import { gfmTable } from "micromark-extension-gfm-table";
+import { autolinkNodes } from "./autolink.ts";
 
 /** One block at the top level: where it starts in the text (its identity), its source, and its tree. */
 export interface Block {
@@ -36,7 +36,7 @@ const TOO_NESTED = /^(?:[ \t]*(?:[>*+-]|\d{1,9}[.)])){40}|[*_~[\]]{200}/m;
 
 const SYNTAX = {
   extensions: [gfmAutolinkLiteral(), gfmStrikethrough({ singleTilde: false }), gfmTable()],
-  mdastExtensions: [gfmAutolinkLiteralFromMarkdown(), gfmStrikethroughFromMarkdown(), gfmTableFromMarkdown()],
+  mdastExtensions: [autolinkNodes, gfmStrikethroughFromMarkdown(), gfmTableFromMarkdown()],
 };
 
 /** Parses `text`, keeping of `previous` what more text at the end cannot change. */

@@ -3,8 +3,6 @@
 import type { Chat } from "@onya/client";
 import { useCallback, useState } from "react";
 import type { Language } from "../i18n/language.ts";
-import { download } from "../transcript/download.ts";
-import { transcriptPage, transcriptText } from "../transcript/transcript.ts";
 
 interface Transcript {
   hasFailed: boolean;
@@ -17,11 +15,8 @@ export function useTranscript(chat: Chat, language: Language): Transcript {
   const save = useCallback(
     (format: "text" | "page") => {
       setFailed(false);
-      chat.transcript().then(
-        (entries) => {
-          if (format === "text") download("chat.txt", "text/plain", transcriptText(entries, language));
-          else download("chat.html", "text/html", transcriptPage(entries, language));
-        },
+      Promise.all([chat.transcript(), import("../transcript/save.ts")]).then(
+        ([entries, { saveTranscript }]) => saveTranscript(entries, format, language),
         () => setFailed(true),
       );
     },

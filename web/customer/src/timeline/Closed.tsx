@@ -8,14 +8,12 @@ import { Icon } from "../shell/Icon.tsx";
 const SCORES = ["up", "down"] as const;
 
 /** The card below a closed conversation. */
-export function Closed({ chat }: { chat: Chat }): ReactNode {
+export function Closed({ chat, rating }: { chat: Chat; rating: Score | null }): ReactNode {
   const texts = useTexts();
-  const [score, setScore] = useState<Score | null>(null);
   const [isBusy, setBusy] = useState(false);
   const rate = (chosen: Score) => {
-    if (chosen === score) return;
+    if (chosen === rating) return;
     chat.rate(chosen);
-    setScore(chosen);
   };
   return (
     <section id="closed" className="card closed">
@@ -28,7 +26,7 @@ export function Closed({ chat }: { chat: Chat }): ReactNode {
             type="button"
             className="quiet"
             data-score={each}
-            aria-pressed={score === each}
+            aria-pressed={rating === each}
             onClick={() => rate(each)}
           >
             <Icon name={each === "up" ? "up" : "bad"} />

@@ -46,13 +46,13 @@ export function Conversation({ chat, state, sent, onSay }: ConversationProps): R
         tabIndex={0}
       >
         <div className="column" ref={content}>
-          <OlderMessages chat={chat} hasOlder={state.hasOlder} isLoading={state.loadingOlder} area={area} />
+          <OlderMessages chat={chat} state={state} area={area} />
           {isEmpty && state.control?.state === "assistant" && <Welcome onSay={onSay} />}
           {isEmpty && state.control === null && <div className="loading" aria-hidden="true" />}
           <Timeline chat={chat} items={timeline} control={state.control} />
           {state.typing !== null && <TypingLine name={state.typing.name ?? null} />}
           {state.control?.state === "queue" && <Queue position={state.queuePosition} />}
-          {state.control?.state === "closed" && <Closed chat={chat} />}
+          {state.control?.state === "closed" && <Closed chat={chat} rating={state.rating} />}
         </div>
       </div>
       {isAway && (

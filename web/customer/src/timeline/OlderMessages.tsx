@@ -1,6 +1,6 @@
 // Earlier messages come when the reader nears the top; the button is there for who does not scroll, and after a failure.
 
-import type { Chat } from "@onya/client";
+import type { Chat, ChatState } from "@onya/client";
 import { type ReactNode, type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { useTexts } from "../i18n/texts.ts";
 
@@ -8,20 +8,21 @@ const AHEAD = "240px 0px 0px 0px";
 
 interface OlderMessagesProps {
   chat: Chat;
-  hasOlder: boolean;
-  isLoading: boolean;
+  state: ChatState;
   /** The part that scrolls. */
   area: RefObject<HTMLElement | null>;
 }
 
 /** The line above the first message, while there are earlier ones. */
-export function OlderMessages({ chat, hasOlder, isLoading, area }: OlderMessagesProps): ReactNode {
+export function OlderMessages({ chat, state, area }: OlderMessagesProps): ReactNode {
   const texts = useTexts();
+  const { hasOlder, loadingOlder: isLoading } = state;
   const line = useRef<HTMLDivElement>(null);
   const [hasFailed, setFailed] = useState(false);
   const load = useCallback(() => {
+    const first = chat.state.timeline[0];
     setFailed(false);
-    chat.loadOlder().catch(() => setFailed(true));
+    void chat.loadOlder().then(() => setFailed(chat.state.hasOlder && chat.state.timeline[0] === first));
   }, [chat]);
   useEffect(() => {
     if (!hasOlder || isLoading || hasFailed || line.current === null) return;

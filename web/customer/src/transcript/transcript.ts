@@ -69,7 +69,7 @@ function lineOf(entry: LogEntry, { texts }: Language): Line | null {
     }
     case "control_changed":
     case "notice_posted":
-      return entry.notice === undefined ? null : { at: entry.at, who: null, text: entry.notice };
+      return typeof entry.notice !== "string" ? null : { at: entry.at, who: null, text: entry.notice };
     default:
       return null;
   }
