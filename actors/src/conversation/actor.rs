@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onya_core::conversation::{Signal, View};
 use onya_core::{ConversationId, Seq, Timestamp};
-use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal};
+use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal, Reset};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::handle::{Admission, Submission};
 use super::live::{Live, Looked, cuts};
 use super::window::Window;
-use crate::connection::{Standing, Subscriber, synced};
+use crate::connection::{Published, Standing, Subscriber, synced};
 use crate::directory::Row;
 use crate::guard::guarded;
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
@@ -199,6 +199,11 @@ impl Conversation {
         let Owned { fence, state, tail, recent_crashes } = owned;
         // Entries whose outcome an earlier incarnation did not learn reach the readers now.
         self.publish_entries(&tail, &state.language);
+        if let Some(turn) = state.turn {
+            // What was shown of the reply was in the memory of the owner before: it may be kept by no end of the turn.
+            let (conversation, epoch) = (self.row.id, fence.epoch);
+            self.row.publish(&Published::Reset(Reset { conversation, turn: turn.turn, epoch, attempt: turn.attempt }));
+        }
         let quarantined = recent_crashes >= CRASHES_TO_QUARANTINE;
         let first = if quarantined { Some(Signal::Quarantine) } else { state.recovery() };
         self.live = Some(Live {
