@@ -126,6 +126,7 @@ class LiveChat implements Chat {
   async startAnew(): Promise<void> {
     try {
       this.#session.follow(await this.#gateway.openAnother());
+      this.#wasOnline = false;
       this.#connection.restart(0);
     } catch (error) {
       this.#failed(error);

@@ -8,7 +8,7 @@ export const de: Texts = {
   skipToMessage: "Zum Schreiben einer Nachricht springen",
   connecting: "Verbindung wird aufgebaut …",
   assistant: "Assistent",
-  assistantAnswers: "Der Assistent antwortet sofort",
+  assistantAnswers: "Der Assistent antwortet",
   waitingForPerson: "Sie warten auf einen Menschen",
   queuePosition: (position) => `Platz ${position} in der Warteschlange`,
   agentAnswers: (name) => (name === null ? "Sie sprechen mit unserem Team" : `Sie sprechen mit ${name}`),

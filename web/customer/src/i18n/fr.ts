@@ -8,7 +8,7 @@ export const fr: Texts = {
   skipToMessage: "Aller à la saisie d’un message",
   connecting: "Connexion…",
   assistant: "Assistant",
-  assistantAnswers: "L’assistant répond tout de suite",
+  assistantAnswers: "L’assistant répond",
   waitingForPerson: "En attente d’un conseiller",
   queuePosition: (position) => `Numéro ${position} dans la file`,
   agentAnswers: (name) => (name === null ? "Vous parlez à notre équipe" : `Vous parlez à ${name}`),

@@ -15,8 +15,6 @@ export interface Place {
 }
 
 const DEEPEST = 16;
-const FIRST_HEADING = 3;
-const LAST_HEADING = 6;
 
 /** One node as an element, or as its source if it is of no allowed kind or nested too deeply. */
 export function renderNode(node: Nodes, place: Place): ReactNode {
@@ -84,10 +82,10 @@ function inOrder(children: readonly ReactNode[]): ReactNode {
   return createElement(Fragment, null, ...children);
 }
 
+/** All of one level, right below the title of the app: a message may begin with any of them. */
 function Heading({ depth, children }: { depth: number; children: ReactNode }): ReactNode {
-  const level = Math.min(depth + FIRST_HEADING - 1, LAST_HEADING);
   return (
-    <p dir="auto" className="heading" role="heading" aria-level={level}>
+    <p dir="auto" className="heading" role="heading" aria-level={2} data-depth={depth}>
       {children}
     </p>
   );

@@ -21,6 +21,7 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
   const texts = useTexts();
   const { tag } = useLanguage();
   const [asked, setAsked] = useState<Score | "thanked" | null>(null);
+  const isWhole = item.outcome === "final";
   const rate = (score: Score) => {
     chat.rate(score, { reply });
     setAsked(score);
@@ -38,13 +39,14 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
         {canRegenerate && (
           <button
             type="button"
-            className="tool"
+            className={isWhole ? "tool" : "quiet"}
             data-action="regenerate"
             aria-label={texts.regenerate}
             title={texts.regenerate}
             onClick={() => chat.regenerate(reply)}
           >
             <Icon name="again" />
+            {!isWhole && <span>{texts.regenerate}</span>}
           </button>
         )}
         <time className="meta" dateTime={new Date(item.at).toISOString()}>
