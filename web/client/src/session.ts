@@ -183,8 +183,7 @@ export class Session {
   }
 
   #synced(frame: FrameOf<"synced">): void {
-    // One that nobody has asked for tells of a moment that has passed.
-    if (!this.conversation || frame.conversation !== this.conversation.id || this.#awaited === null) return;
+    if (!this.conversation || frame.conversation !== this.conversation.id || this.#isPast(frame)) return;
     const before = this.conversation;
     this.conversation = apply(before, frame);
     clearTimeout(this.#resumeTimer);
@@ -199,6 +198,13 @@ export class Session {
     this.#awaited = null;
     if (this.conversation.needsResume) this.#startOver();
     else if (isFirst) void this.#adoptAndFlush();
+  }
+
+  /** A fresh start that nobody has asked for, from before the cursor: following it would take entries back. */
+  #isPast(frame: FrameOf<"synced">): boolean {
+    if (this.#awaited !== null || frame.recovered || !this.conversation) return false;
+    const { historyEpoch, cursor } = this.conversation;
+    return frame.history_epoch === historyEpoch && frame.position <= cursor;
   }
 
   async #adoptAndFlush(): Promise<void> {
