@@ -57,8 +57,12 @@ export class Session {
   #typingTimer: ReturnType<typeof setTimeout> | undefined;
   #resumeTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(ports: SessionPorts) {
+  readonly #isVisitor: boolean;
+
+  /** `isVisitor`: nobody but the visitor of this browser uses its storage. */
+  constructor(ports: SessionPorts, isVisitor: boolean) {
     this.#ports = ports;
+    this.#isVisitor = isVisitor;
   }
 
   /** Follows a conversation from here on. What was not sent to the one before is kept as failed. */
@@ -110,8 +114,8 @@ export class Session {
 
   /** Takes over what a tab that is gone has left, if it is this customer's. */
   adopt(saved: SavedOutbox): boolean {
-    if (!this.conversation || saved.participant === null || saved.participant !== this.participant) return false;
-    const isThisOne = saved.conversation === this.conversation.id;
+    if (!this.conversation || !this.#isOurs(saved)) return false;
+    const isThisOne = saved.conversation === null || saved.conversation === this.conversation.id;
     this.outbox = outboxes.adopted(this.outbox, isThisOne ? saved.items : leftBehind(saved.items));
     this.#updated();
     return true;
@@ -248,6 +252,11 @@ export class Session {
         return [{ frame, at: entry.at }];
       });
     this.outbox = outboxes.offeredAgain(this.outbox, lost);
+  }
+
+  /** What a visitor has written before there was a token belongs to the visitor that this browser has now. */
+  #isOurs({ participant }: SavedOutbox): boolean {
+    return participant === null ? this.#isVisitor : participant === this.participant;
   }
 
   #isMine(entry: LogEntry): boolean {
