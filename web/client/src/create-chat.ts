@@ -49,14 +49,16 @@ class LiveChat implements Chat {
   constructor(options: ChatOptions) {
     const base = baseOf(options.url);
     const http = new Http(base, options.fetch ?? ((input, init) => fetch(input, init)));
-    const shelf = new Shelf(options.storage ?? defaultStorage(), `onya ${base} `, (error) => this.#failed(error));
+    // What an unknown visitor leaves in a browser is not for a customer who logs in there, and the other way round.
+    const prefix = `onya ${base} ${options.identity ? "customer" : "visitor"} `;
+    const shelf = new Shelf(options.storage ?? defaultStorage(), prefix, (error) => this.#failed(error));
     const locks = options.locks === undefined ? globalThis.navigator?.locks : (options.locks ?? undefined);
     const exclusion = exclusionFor(shelf, locks);
     const credentials = credentialsFor(options, { http, shelf, exclusion });
     const language = options.language ?? globalThis.navigator?.language;
     this.#gateway = new Gateway({ base, http, shelf, credentials, language });
     this.#slots = new Slots(shelf, exclusion);
-    this.#session = new Session(this.#sessionPorts());
+    this.#session = new Session(this.#sessionPorts(), !options.identity);
     this.#connection = new Connection(this.#connectionEvents(), webSocketOf(options), options.random ?? Math.random);
     this.#renewal = new Renewal(
       credentials,
@@ -288,7 +290,7 @@ class LiveChat implements Chat {
   #save(): void {
     const { conversation, participant } = this.#session;
     const items = this.#session.unsettled();
-    this.#slots.save({ participant, conversation: conversation?.id ?? "", items });
+    this.#slots.save({ participant, conversation: conversation?.id ?? null, items });
   }
 
   async #adopt(): Promise<void> {

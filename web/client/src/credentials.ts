@@ -8,7 +8,7 @@ import { isRecord } from "./frames.ts";
 import { ApiError, type Http, type VisitorToken } from "./http.ts";
 import type { Shelf } from "./storage.ts";
 
-const TOKEN = "visitor";
+const TOKEN = "token";
 /** A page's token is asked for again this long before its end, or after this part of its life. */
 const MARGIN_MS = 60_000;
 const MARGIN_PART = 0.2;

@@ -13,6 +13,15 @@ export const GONE_AFTER_MS = 90_000;
 const SETTLE_MS = 40;
 const WAIT_FOR_HOLDER_MS = 3_000;
 
+/** The part of a browser's `navigator.locks` that is used. */
+export interface LockRequests {
+  request<Result>(
+    name: string,
+    options: { ifAvailable?: boolean },
+    callback: (lock: object | null) => Promise<Result>,
+  ): Promise<Result>;
+}
+
 /** A name that this tab holds. */
 export interface Hold {
   /** Whether it is still this tab's: a page that was frozen for long may have lost it. */
@@ -29,23 +38,23 @@ export interface Exclusion {
 }
 
 /** The best that this environment offers. */
-export function exclusionFor(shelf: Shelf, locks: LockManager | undefined): Exclusion {
+export function exclusionFor(shelf: Shelf, locks: LockRequests | undefined): Exclusion {
   return locks ? new LockExclusion(shelf, locks) : new BeatExclusion(shelf);
 }
 
 class LockExclusion implements Exclusion {
   readonly #shelf: Shelf;
-  readonly #locks: LockManager;
+  readonly #locks: LockRequests;
 
-  constructor(shelf: Shelf, locks: LockManager) {
+  constructor(shelf: Shelf, locks: LockRequests) {
     this.#shelf = shelf;
     this.#locks = locks;
   }
 
   tryHold(name: string): Promise<Hold | null> {
     return new Promise((resolve, reject) => {
-      const held = (lock: Lock | null): Promise<void> | undefined => {
-        if (!lock) return void resolve(null);
+      const held = async (lock: object | null): Promise<void> => {
+        if (!lock) return resolve(null);
         return new Promise((end) => {
           let isHeld = true;
           const release = () => {
@@ -60,7 +69,7 @@ class LockExclusion implements Exclusion {
   }
 
   async run<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-    return this.#locks.request(this.#shelf.fullName(name), work);
+    return this.#locks.request(this.#shelf.fullName(name), {}, work);
   }
 }
 

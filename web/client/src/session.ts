@@ -57,8 +57,12 @@ export class Session {
   #typingTimer: ReturnType<typeof setTimeout> | undefined;
   #resumeTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(ports: SessionPorts) {
+  readonly #isVisitor: boolean;
+
+  /** `isVisitor`: nobody but the visitor of this browser uses its storage. */
+  constructor(ports: SessionPorts, isVisitor: boolean) {
     this.#ports = ports;
+    this.#isVisitor = isVisitor;
   }
 
   /** Follows a conversation from here on. What was not sent to the one before is kept as failed. */
@@ -110,8 +114,8 @@ export class Session {
 
   /** Takes over what a tab that is gone has left, if it is this customer's. */
   adopt(saved: SavedOutbox): boolean {
-    if (!this.conversation || saved.participant === null || saved.participant !== this.participant) return false;
-    const isThisOne = saved.conversation === this.conversation.id;
+    if (!this.conversation || !this.#isOurs(saved)) return false;
+    const isThisOne = saved.conversation === null || saved.conversation === this.conversation.id;
     this.outbox = outboxes.adopted(this.outbox, isThisOne ? saved.items : leftBehind(saved.items));
     this.#updated();
     return true;
@@ -183,8 +187,7 @@ export class Session {
   }
 
   #synced(frame: FrameOf<"synced">): void {
-    // One that nobody has asked for tells of a moment that has passed.
-    if (!this.conversation || frame.conversation !== this.conversation.id || this.#awaited === null) return;
+    if (!this.conversation || frame.conversation !== this.conversation.id || this.#isPast(frame)) return;
     const before = this.conversation;
     this.conversation = apply(before, frame);
     clearTimeout(this.#resumeTimer);
@@ -199,6 +202,13 @@ export class Session {
     this.#awaited = null;
     if (this.conversation.needsResume) this.#startOver();
     else if (isFirst) void this.#adoptAndFlush();
+  }
+
+  /** A fresh start that nobody has asked for, from before the cursor: following it would take entries back. */
+  #isPast(frame: FrameOf<"synced">): boolean {
+    if (this.#awaited !== null || frame.recovered || !this.conversation) return false;
+    const { historyEpoch, cursor } = this.conversation;
+    return frame.history_epoch === historyEpoch && frame.position <= cursor;
   }
 
   async #adoptAndFlush(): Promise<void> {
@@ -242,6 +252,11 @@ export class Session {
         return [{ frame, at: entry.at }];
       });
     this.outbox = outboxes.offeredAgain(this.outbox, lost);
+  }
+
+  /** What a visitor has written before there was a token belongs to the visitor that this browser has now. */
+  #isOurs({ participant }: SavedOutbox): boolean {
+    return participant === null ? this.#isVisitor : participant === this.participant;
   }
 
   #isMine(entry: LogEntry): boolean {

@@ -15,8 +15,10 @@ export const KEPT_FOR_MS = 30 * 24 * 3_600_000;
 
 /** What a slot holds. */
 export interface SavedOutbox {
+  /** Whose it is; null if that was not known yet. */
   readonly participant: string | null;
-  readonly conversation: string;
+  /** What it was to be said in; null if that was not known yet. */
+  readonly conversation: string | null;
   readonly items: Outbox;
 }
 
@@ -110,9 +112,11 @@ function slotNames(): string[] {
 }
 
 function savedOutbox(value: unknown): SavedOutbox | null {
-  if (!isRecord(value) || typeof value.conversation !== "string") return null;
-  const participant = typeof value.participant === "string" ? value.participant : null;
-  return { participant, conversation: value.conversation, items: savedItems(value.items) };
+  if (!isRecord(value)) return null;
+  const [participant, conversation] = [value.participant, value.conversation].map((id) =>
+    typeof id === "string" ? id : null,
+  );
+  return { participant: participant ?? null, conversation: conversation ?? null, items: savedItems(value.items) };
 }
 
 function isOld(value: unknown): boolean {
