@@ -30,6 +30,7 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { "/v1": { target: server, ws: true, changeOrigin: false } },
+    // The server compares the origin of a page with its list: for it, this page is its own.
+    proxy: { "/v1": { target: server, ws: true, headers: { origin: server } } },
   },
 });

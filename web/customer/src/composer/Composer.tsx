@@ -77,11 +77,25 @@ export function Composer({ chat, turn, maxBytes, focus, onSay }: ComposerProps):
             }}
           />
           {turn.state !== "idle" && (
-            <button id="stop" type="button" className="stop" aria-label={texts.stop} title={texts.stop} onClick={() => chat.stopReply()}>
+            <button
+              id="stop"
+              type="button"
+              className="stop"
+              aria-label={texts.stop}
+              title={texts.stop}
+              onClick={() => chat.stopReply()}
+            >
               <span aria-hidden="true" />
             </button>
           )}
-          <button id="send" type="submit" className="send" aria-label={texts.send} title={texts.send} disabled={!canSend}>
+          <button
+            id="send"
+            type="submit"
+            className="send"
+            aria-label={texts.send}
+            title={texts.send}
+            disabled={!canSend}
+          >
             <Icon name="send" />
           </button>
         </div>

@@ -66,13 +66,7 @@ export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactN
         <main className="stage">
           <Conversation chat={chat} state={state} sent={sent} onSay={say} />
           {!isClosed && (
-            <Composer
-              chat={chat}
-              turn={state.turn}
-              maxBytes={state.limits.maxMessageBytes}
-              focus={focus}
-              onSay={say}
-            />
+            <Composer chat={chat} turn={state.turn} maxBytes={state.limits.maxMessageBytes} focus={focus} onSay={say} />
           )}
         </main>
         <ConfirmEnd

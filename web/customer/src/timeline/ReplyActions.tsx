@@ -28,7 +28,7 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
   };
   return (
     <>
-      <div className="actions" role="group">
+      <div className="actions">
         {item.text !== "" && <CopyButton text={item.text} />}
         {item.text !== "" && (
           <>
