@@ -35,6 +35,7 @@ export interface Chat {
   readonly state: ChatState;
   /** Calls back after changes, many of which may come together. Returns how to end that. */
   subscribe(listener: () => void): () => void;
+  /** Connects and stays connected; while the next attempt is waited for, it is made now. */
   start(): void;
   /** Closes the socket and forgets nothing. */
   stop(): void;

@@ -79,6 +79,7 @@ class LiveChat implements Chat {
   }
 
   start(): void {
+    if (this.#link.status === "reconnecting") this.#connection.hurry();
     if (this.#link.status !== "stopped" && this.#link.status !== "ended") return;
     this.#wasOnline = false;
     this.#stopListening = onWake({ wake: () => this.#wake(), lost: () => this.#lost() });
@@ -88,6 +89,7 @@ class LiveChat implements Chat {
   }
 
   stop(): void {
+    if (this.#link.status === "stopped") return;
     this.#connection.close();
     this.#slots.release();
   }
@@ -127,6 +129,7 @@ class LiveChat implements Chat {
   async startAnew(): Promise<void> {
     try {
       this.#session.follow(await this.#gateway.openAnother());
+      this.#wasOnline = false;
       this.#connection.restart(0);
     } catch (error) {
       this.#failed(error);
@@ -233,8 +236,8 @@ class LiveChat implements Chat {
   }
 
   async #address(): Promise<{ url: string; token: string }> {
-    const { url, token, conversation, participant } = await this.#gateway.address();
-    this.#session.participant = participant ?? this.#session.participant;
+    const { url, token, conversation, subject } = await this.#gateway.address();
+    this.#session.owner = subject ?? this.#session.owner;
     this.#session.follow(conversation);
     this.#renewal.schedule();
     return { url, token };
@@ -286,9 +289,9 @@ class LiveChat implements Chat {
   }
 
   #save(): void {
-    const { conversation, participant } = this.#session;
+    const { conversation, owner } = this.#session;
     const items = this.#session.unsettled();
-    this.#slots.save({ participant, conversation: conversation?.id ?? null, items });
+    this.#slots.save({ owner, conversation: conversation?.id ?? null, items });
   }
 
   async #adopt(): Promise<void> {
