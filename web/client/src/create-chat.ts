@@ -89,6 +89,7 @@ class LiveChat implements Chat {
   }
 
   stop(): void {
+    if (this.#link.status === "stopped") return;
     this.#connection.close();
     this.#slots.release();
   }
@@ -235,8 +236,8 @@ class LiveChat implements Chat {
   }
 
   async #address(): Promise<{ url: string; token: string }> {
-    const { url, token, conversation, participant } = await this.#gateway.address();
-    this.#session.participant = participant ?? this.#session.participant;
+    const { url, token, conversation, subject } = await this.#gateway.address();
+    this.#session.owner = subject ?? this.#session.owner;
     this.#session.follow(conversation);
     this.#renewal.schedule();
     return { url, token };
@@ -288,9 +289,9 @@ class LiveChat implements Chat {
   }
 
   #save(): void {
-    const { conversation, participant } = this.#session;
+    const { conversation, owner } = this.#session;
     const items = this.#session.unsettled();
-    this.#slots.save({ participant, conversation: conversation?.id ?? null, items });
+    this.#slots.save({ owner, conversation: conversation?.id ?? null, items });
   }
 
   async #adopt(): Promise<void> {

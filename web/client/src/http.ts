@@ -6,6 +6,7 @@ import type { ErrorCode, LogEntry } from "./generated/protocol.ts";
 /** A visitor's token, as the server makes it. */
 export interface VisitorToken {
   readonly token: string;
+  readonly participant: string;
   /** In ms since 1970, by the server's clock. */
   readonly expiresAt: number;
 }
@@ -108,10 +109,11 @@ function isErrorCode(value: unknown): value is ErrorCode {
 }
 
 function visitorToken(answer: unknown): VisitorToken {
-  if (!isRecord(answer) || typeof answer.token !== "string" || typeof answer.expires_at !== "number") {
-    throw new UnexpectedAnswer("no token");
-  }
-  return { token: answer.token, expiresAt: answer.expires_at };
+  if (!isRecord(answer)) throw new UnexpectedAnswer("no token");
+  const { token, participant, expires_at: expiresAt } = answer;
+  const isToken = typeof token === "string" && typeof participant === "string" && typeof expiresAt === "number";
+  if (!isToken) throw new UnexpectedAnswer("no token");
+  return { token, participant, expiresAt };
 }
 
 function isEntries(value: unknown): value is LogEntry[] {

@@ -44,7 +44,10 @@ export interface SessionPorts {
 export class Session {
   conversation: ConversationState | null = null;
   outbox: Outbox = [];
+  /** Who the server says the customer is. */
   participant: string | null = null;
+  /** Whose the outbox is, known before the server has said anything. */
+  owner: string | null = null;
   maxMessageBytes = DEFAULT_MESSAGE_BYTES;
   readonly #ports: SessionPorts;
   /** The server was asked where the log stands and has not said it yet. */
@@ -127,6 +130,7 @@ export class Session {
     this.conversation = null;
     this.outbox = [];
     this.participant = null;
+    this.owner = null;
   }
 
   /** What may not be in the log yet. */
@@ -148,6 +152,7 @@ export class Session {
     switch (frame.type) {
       case "hello":
         this.participant = frame.participant;
+        this.owner ??= frame.participant;
         this.maxMessageBytes = frame.max_message_bytes;
         this.#ports.changed("all");
         break;
@@ -255,8 +260,8 @@ export class Session {
   }
 
   /** What a visitor has written before there was a token belongs to the visitor that this browser has now. */
-  #isOurs({ participant }: SavedOutbox): boolean {
-    return participant === null ? this.#isVisitor : participant === this.participant;
+  #isOurs({ owner }: SavedOutbox): boolean {
+    return owner === null ? this.#isVisitor : owner === this.owner;
   }
 
   #isMine(entry: LogEntry): boolean {

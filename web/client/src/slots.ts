@@ -16,7 +16,7 @@ export const KEPT_FOR_MS = 30 * 24 * 3_600_000;
 /** What a slot holds. */
 export interface SavedOutbox {
   /** Whose it is; null if that was not known yet. */
-  readonly participant: string | null;
+  readonly owner: string | null;
   /** What it was to be said in; null if that was not known yet. */
   readonly conversation: string | null;
   readonly items: Outbox;
@@ -46,12 +46,11 @@ export class Slots {
   /** Keeps an outbox. */
   save(saved: SavedOutbox): void {
     this.#latest = saved;
-    if (!this.#own) return;
-    if (this.#own.hold.isHeld()) {
+    if (this.#own?.hold.isHeld()) {
       this.#write(this.#own.name);
     } else {
       this.#own = null;
-      void this.claim();
+      if (saved.items.length > 0) void this.claim();
     }
   }
 
@@ -113,10 +112,8 @@ function slotNames(): string[] {
 
 function savedOutbox(value: unknown): SavedOutbox | null {
   if (!isRecord(value)) return null;
-  const [participant, conversation] = [value.participant, value.conversation].map((id) =>
-    typeof id === "string" ? id : null,
-  );
-  return { participant: participant ?? null, conversation: conversation ?? null, items: savedItems(value.items) };
+  const [owner, conversation] = [value.owner, value.conversation].map((id) => (typeof id === "string" ? id : null));
+  return { owner: owner ?? null, conversation: conversation ?? null, items: savedItems(value.items) };
 }
 
 function isOld(value: unknown): boolean {

@@ -98,7 +98,7 @@ test("a page's token is asked for once, again when it is about to end, and again
   const identity = vi.fn(async () => claims(`c${identity.mock.calls.length}`));
   const credentials = new KnownCredentials(identity);
   const [one, two] = await Promise.all([credentials.current(), credentials.current()]);
-  expect([one.participant, two.participant, identity.mock.calls.length]).toEqual(["c1", "c1", 1]);
+  expect([one.subject, two.subject, identity.mock.calls.length]).toEqual(["c1", "c1", 1]);
   await vi.advanceTimersByTimeAsync(LIFE_MS * 0.5);
   await credentials.current();
   expect(identity).toHaveBeenCalledTimes(1);
@@ -112,7 +112,7 @@ test("a page's token is asked for once, again when it is about to end, and again
 
 test("a token that cannot be read is used until the server refuses it", async () => {
   const credentials = new KnownCredentials(async () => "opaque");
-  expect(await credentials.current()).toMatchObject({ token: "opaque", participant: null });
+  expect(await credentials.current()).toMatchObject({ token: "opaque", subject: null });
   expect(credentials.renewAt()).toBeNull();
 });
 

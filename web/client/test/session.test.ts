@@ -203,7 +203,7 @@ test("after too_old nothing is offered again: the log has it", async () => {
 
 test("what a tab that is gone has left is taken if it is this customer's, and sent before anything new", async () => {
   const { session, takeSent } = begun();
-  session.participant = CUSTOMER;
+  session.owner = CUSTOMER;
   const item: OutboxItem = {
     id: "old",
     frame: say("old"),
@@ -216,13 +216,13 @@ test("what a tab that is gone has left is taken if it is this customer's, and se
     isOfferedAgain: false,
   };
   session.send(say("new"));
-  expect(session.adopt({ participant: "somebody else", conversation: ID, items: [item] })).toBe(false);
-  expect(session.adopt({ participant: CUSTOMER, conversation: ID, items: [item] })).toBe(true);
+  expect(session.adopt({ owner: "somebody else", conversation: ID, items: [item] })).toBe(false);
+  expect(session.adopt({ owner: CUSTOMER, conversation: ID, items: [item] })).toBe(true);
   await connect(session, synced([]));
   expect(names(takeSent())).toEqual(["old<", "new<old"]);
   const elsewhere = { ...item, id: "elsewhere", frame: say("elsewhere") };
   const stop = { ...item, id: "stop", frame: { type: "stop", client_msg_id: "stop" } as const };
-  expect(session.adopt({ participant: CUSTOMER, conversation: "another", items: [elsewhere, stop] })).toBe(true);
+  expect(session.adopt({ owner: CUSTOMER, conversation: "another", items: [elsewhere, stop] })).toBe(true);
   expect(session.outbox[0]).toMatchObject({ id: "elsewhere", state: "failed" });
   expect(session.outbox.some(({ id }) => id === "stop")).toBe(false);
 });
@@ -230,7 +230,7 @@ test("what a tab that is gone has left is taken if it is this customer's, and se
 test("what was written before anybody was known is the visitor's, never a customer's who logs in later", () => {
   for (const isVisitor of [true, false]) {
     const { session } = begun({ isVisitor });
-    expect(session.adopt({ participant: null, conversation: null, items: [] })).toBe(isVisitor);
+    expect(session.adopt({ owner: null, conversation: null, items: [] })).toBe(isVisitor);
   }
 });
 

@@ -12,7 +12,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const items = (id: string): Outbox => added([], { type: "say", client_msg_id: id, text: id }, 1, 0);
-const saved = (id: string): SavedOutbox => ({ participant: "p", conversation: "c", items: items(id) });
+const saved = (id: string): SavedOutbox => ({ owner: "p", conversation: "c", items: items(id) });
 
 interface TabUnderTest {
   readonly slots: Slots;

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 
+import type { ServerFrame } from "../../src/index.ts";
 import { portOf } from "./onya.ts";
 
 /** How bad the network is: chances from 0 to 1 for each frame, and the longest delay in ms. */
@@ -23,6 +24,8 @@ export class BadNetwork {
   faults = NO_FAULTS;
   /** How many sockets were cut. */
   cuts = 0;
+  /** How many sockets were opened. */
+  opened = 0;
   readonly #http: Server = createServer();
   readonly #sockets = new WebSocketServer({ server: this.#http });
   readonly #draw: () => number;
@@ -40,6 +43,7 @@ export class BadNetwork {
     this.#draw = draw;
     this.#sockets.on("connection", (client, request) => {
       const server = new WebSocket(this.#target.replace(/^http/, "ws") + (request.url ?? "/"));
+      this.opened += 1;
       this.#join(client, server);
     });
   }
@@ -53,6 +57,11 @@ export class BadNetwork {
     if (this.#draw() < this.faults.cut) return Promise.reject(new TypeError("cut"));
     return fetch(String(input).replace(this.url, this.#target), init);
   };
+
+  /** Says something in the server's name to everybody. */
+  announce(frame: ServerFrame): void {
+    for (const line of this.#lines) line.say(JSON.stringify(frame));
+  }
 
   cutAll(): void {
     for (const line of this.#lines) line.cut();
@@ -111,15 +120,22 @@ export class BadNetwork {
 }
 
 class Line {
-  readonly #ends: readonly WebSocket[];
+  readonly #client: WebSocket;
+  readonly #server: WebSocket;
 
-  constructor(...ends: readonly WebSocket[]) {
-    this.#ends = ends;
+  constructor(client: WebSocket, server: WebSocket) {
+    this.#client = client;
+    this.#server = server;
+  }
+
+  say(frame: string): void {
+    this.#client.send(frame);
   }
 
   /** Both ends are gone, with whatever was under way. */
   cut(): void {
-    for (const socket of this.#ends) socket.terminate();
+    this.#client.terminate();
+    this.#server.terminate();
   }
 }
 

@@ -175,7 +175,7 @@ function failures({ state }: Chat): unknown[] {
 }
 
 /** Looks at every state that a page would draw. */
-function watch(chat: Chat, name: string): void {
+export function watch(chat: Chat, name: string): void {
   let before: ConversationState | null = null;
   chat.subscribe(() => {
     const { conversation, timeline } = chat.state;
