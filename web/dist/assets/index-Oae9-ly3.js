@@ -1,1 +1,0 @@
-import{n as e,r as t,t as n}from"./mount-DhC-__U9.js";var r=await e();document.title=r.texts.title;var i=t({language:r.tag});i.start(),n({chat:i,language:r});
