@@ -163,6 +163,17 @@ test("without locks a tab that was frozen for long and lost its slot finds anoth
   expect(await found(third)).toEqual(["b"]);
 });
 
+test("without locks two tabs that do not see each other's mark at once do not both hold a name", async () => {
+  const storage = memoryStorage();
+  const blindUntil = Date.now() + 20;
+  const late: ChatStorage = { ...storage, getItem: (key) => (Date.now() < blindUntil ? null : storage.getItem(key)) };
+  const holds = [storage, late].map((view) =>
+    exclusionFor(new Shelf(view, "", () => undefined), undefined).tryHold("x"),
+  );
+  const held = (await finished(Promise.all(holds))).filter((hold) => hold !== null);
+  expect(held.length).toBe(1);
+});
+
 test("a full storage is told, and memory stands in for it", () => {
   const failed = vi.fn();
   const full: ChatStorage = {
