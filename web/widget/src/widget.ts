@@ -42,7 +42,13 @@ export class Widget {
     this.#token = options.token;
     this.#texts = widgetTexts(options.language === null ? navigator.languages : [options.language]);
     this.#launcher = new Launcher(this.#texts, PANEL_ID);
-    this.#panel = element("div", { id: PANEL_ID, class: "panel", role: "dialog", "aria-label": this.#texts.panel, hidden: "" });
+    this.#panel = element("div", {
+      id: PANEL_ID,
+      class: "panel",
+      role: "dialog",
+      "aria-label": this.#texts.panel,
+      hidden: "",
+    });
     this.#build();
     if (wasActive()) this.#load();
   }

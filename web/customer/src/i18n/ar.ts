@@ -8,7 +8,7 @@ export const ar: Texts = {
   skipToMessage: "الانتقال إلى كتابة رسالة",
   connecting: "جارٍ الاتصال…",
   assistant: "المساعد",
-  assistantAnswers: "المساعد يجيب فورًا",
+  assistantAnswers: "المساعد يجيب",
   waitingForPerson: "في انتظار أحد موظفينا",
   queuePosition: (position) => `رقمك في قائمة الانتظار: ${position}`,
   agentAnswers: (name) => (name === null ? "أنت تتحدث إلى فريقنا" : `أنت تتحدث إلى ${name}`),

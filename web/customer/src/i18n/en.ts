@@ -7,7 +7,7 @@ export const en = {
   // Who answers
   connecting: "Connecting…",
   assistant: "Assistant",
-  assistantAnswers: "The assistant answers at once",
+  assistantAnswers: "The assistant answers",
   waitingForPerson: "Waiting for a person",
   queuePosition: (position: number) => `Number ${position} in the queue`,
   agentAnswers: (name: string | null) => (name === null ? "You are talking to our team" : `You are talking to ${name}`),
