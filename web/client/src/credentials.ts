@@ -5,7 +5,7 @@
 
 import type { Exclusion } from "./exclusion.ts";
 import { isRecord } from "./frames.ts";
-import { ApiError, type Http, type VisitorToken } from "./http.ts";
+import type { Http, VisitorToken } from "./http.ts";
 import type { Shelf } from "./storage.ts";
 
 const TOKEN = "token";
@@ -78,10 +78,9 @@ export class VisitorCredentials implements Credentials {
       this.#triedAt = Date.now();
       try {
         return this.#keep(await this.#http.renewedVisitor(held.token));
-      } catch (error) {
-        // The token at hand stays good; a server without renewal answers 404.
-        if (error instanceof ApiError || error instanceof TypeError) return null;
-        throw error;
+      } catch {
+        // The token at hand stays good, and this is tried again; a server without renewal answers 404.
+        return null;
       }
     });
   }

@@ -4,6 +4,7 @@
 // Nothing relies on it for correctness, since the server recognises a repeated command by its name.
 
 import { isRecord } from "./frames.ts";
+import { newIdentifier } from "./identifier.ts";
 import type { Shelf } from "./storage.ts";
 
 /** How often a holder shows that it lives, where there are no Web Locks. */
@@ -45,10 +46,13 @@ export function exclusionFor(shelf: Shelf, locks: LockRequests | undefined): Exc
 class LockExclusion implements Exclusion {
   readonly #shelf: Shelf;
   readonly #locks: LockRequests;
+  /** A page in a frame may be forbidden to use locks, which shows only when it tries. */
+  readonly #substitute: Exclusion;
 
   constructor(shelf: Shelf, locks: LockRequests) {
     this.#shelf = shelf;
     this.#locks = locks;
+    this.#substitute = new BeatExclusion(shelf);
   }
 
   tryHold(name: string): Promise<Hold | null> {
@@ -64,18 +68,29 @@ class LockExclusion implements Exclusion {
           resolve({ isHeld: () => isHeld, release });
         });
       };
-      this.#locks.request(this.#shelf.fullName(name), { ifAvailable: true }, held).catch(reject);
+      const instead = () => this.#substitute.tryHold(name).then(resolve, reject);
+      this.#locks.request(this.#shelf.fullName(name), { ifAvailable: true }, held).catch(instead);
     });
   }
 
   async run<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-    return this.#locks.request(this.#shelf.fullName(name), {}, work);
+    let hasBegun = false;
+    const begun = () => {
+      hasBegun = true;
+      return work();
+    };
+    try {
+      return await this.#locks.request(this.#shelf.fullName(name), {}, begun);
+    } catch (error) {
+      if (hasBegun) throw error;
+      return this.#substitute.run(name, work);
+    }
   }
 }
 
 class BeatExclusion implements Exclusion {
   readonly #shelf: Shelf;
-  readonly #me = crypto.randomUUID();
+  readonly #me = newIdentifier();
 
   constructor(shelf: Shelf) {
     this.#shelf = shelf;
@@ -84,7 +99,7 @@ class BeatExclusion implements Exclusion {
   async tryHold(name: string): Promise<Hold | null> {
     const key = `${name}.holder`;
     if (this.#isTaken(key)) return null;
-    const mark = `${this.#me} ${crypto.randomUUID()}`;
+    const mark = `${this.#me} ${newIdentifier()}`;
     const beat = () => this.#shelf.write(key, { holder: mark, at: Date.now() });
     const isHeld = () => this.#holder(key)?.holder === mark;
     beat();

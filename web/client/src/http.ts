@@ -3,6 +3,9 @@
 import { isRecord } from "./frames.ts";
 import type { ErrorCode, LogEntry } from "./generated/protocol.ts";
 
+/** After how long a call is given up. */
+const TIMEOUT_MS = 15_000;
+
 /** A visitor's token, as the server makes it. */
 export interface VisitorToken {
   readonly token: string;
@@ -89,7 +92,8 @@ export class Http {
     if (token !== undefined) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const payload = body === undefined ? {} : { body: JSON.stringify(body) };
-    const response = await this.#fetch(this.#base + path, { method, headers, credentials: "omit", ...payload });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await this.#fetch(this.#base + path, { method, headers, credentials: "omit", signal, ...payload });
     const answer: unknown = await response.json().catch(() => null);
     if (!response.ok) throw apiError(response.status, answer);
     return answer;

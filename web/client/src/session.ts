@@ -15,6 +15,7 @@ import type { Command, FrameOf } from "./frames.ts";
 import type { CustomerFrame, ErrorCode, LogEntry, Refusal, ServerFrame } from "./generated/protocol.ts";
 import type { Outbox } from "./outbox.ts";
 import * as outboxes from "./outbox.ts";
+import { isMine, leftBehind, messagesToOfferAgain } from "./recovery.ts";
 import type { SavedOutbox } from "./slots.ts";
 
 /** As much as the server takes until it has said how much. */
@@ -22,7 +23,6 @@ const DEFAULT_MESSAGE_BYTES = 16_384;
 const MAX_FRAME_BYTES = 65_536;
 const TYPING_FORGOTTEN_AFTER_MS = 6_000;
 const RESUME_TIMEOUT_MS = 10_000;
-const MAX_OFFERED_AGAIN = 50;
 
 /** What a session needs of the outside. */
 export interface SessionPorts {
@@ -121,6 +121,7 @@ export class Session {
     const isThisOne = saved.conversation === null || saved.conversation === this.conversation.id;
     this.outbox = outboxes.adopted(this.outbox, isThisOne ? saved.items : leftBehind(saved.items));
     this.#updated();
+    this.#flush();
     return true;
   }
 
@@ -176,13 +177,15 @@ export class Session {
     clearTimeout(this.#typingTimer);
     clearTimeout(this.#resumeTimer);
     this.#retryAt = 0;
+    // Nothing would end the delay any more.
+    this.outbox = outboxes.undelayed(this.outbox);
   }
 
   #apply(frame: ServerFrame): void {
     if (!this.conversation) return;
     const before = this.conversation;
     this.conversation = apply(before, frame);
-    if (frame.type === "entry" && frame.client_msg_id && this.#isMine(frame)) {
+    if (frame.type === "entry" && frame.client_msg_id && isMine(frame, this.participant)) {
       this.#settle({ id: frame.client_msg_id, seq: frame.seq });
     }
     this.#reached();
@@ -196,9 +199,12 @@ export class Session {
     const before = this.conversation;
     this.conversation = apply(before, frame);
     clearTimeout(this.#resumeTimer);
-    if (frame.reason === "other_epoch" || frame.reason === "future") this.#offerAgain(before);
+    if (frame.reason === "other_epoch" || frame.reason === "future") {
+      const lost = messagesToOfferAgain(before, this.conversation, this.participant);
+      this.outbox = outboxes.offeredAgain(this.outbox, lost);
+    }
     for (const entry of frame.entries) {
-      if (!entry.client_msg_id || !this.#isMine(entry)) continue;
+      if (!entry.client_msg_id || !isMine(entry, this.participant)) continue;
       this.outbox = outboxes.settled(this.outbox, { id: entry.client_msg_id, seq: entry.seq }).outbox;
     }
     this.#reached();
@@ -243,29 +249,9 @@ export class Session {
     this.#resumeTimer = setTimeout(() => this.#ports.restart(), RESUME_TIMEOUT_MS);
   }
 
-  /** A restored log may lack what was stored already: what came after the newest message that it still has. */
-  #offerAgain(before: ConversationState): void {
-    const held = new Set(this.conversation?.entries.map(({ client_msg_id }) => client_msg_id));
-    const mine = before.entries.filter((entry) => entry.kind === "message_said" && this.#isMine(entry));
-    const lastKnown = mine.map(({ client_msg_id }) => held.has(client_msg_id)).lastIndexOf(true);
-    const lost = mine
-      .slice(lastKnown + 1)
-      .slice(-MAX_OFFERED_AGAIN)
-      .flatMap((entry) => {
-        if (entry.kind !== "message_said" || !entry.client_msg_id) return [];
-        const frame: Command = { type: "say", client_msg_id: entry.client_msg_id, text: entry.text };
-        return [{ frame, at: entry.at }];
-      });
-    this.outbox = outboxes.offeredAgain(this.outbox, lost);
-  }
-
   /** What a visitor has written before there was a token belongs to the visitor that this browser has now. */
   #isOurs({ owner }: SavedOutbox): boolean {
     return owner === null ? this.#isVisitor : owner === this.owner;
-  }
-
-  #isMine(entry: LogEntry): boolean {
-    return entry.kind !== "message_said" || entry.author.id === this.participant;
   }
 
   #refused(frame: FrameOf<"refused">): void {
@@ -329,17 +315,6 @@ export class Session {
 }
 
 const TOO_LARGE: Refusal = { code: "too_large", message: "The message is too long." };
-const NOT_SENT: Refusal = { code: "unknown", message: "It was not sent before the conversation ended." };
-
-/** Messages of another conversation: they can be sent in this one, if somebody wants that. Nothing else makes sense here. */
-function leftBehind(outbox: Outbox): Outbox {
-  return outboxes.allFailed(
-    outbox
-      .filter(({ frame, state }) => frame.type === "say" && state !== "stored")
-      .map((item) => ({ ...item, state: "waiting" as const, cursor: 0 })),
-    NOT_SENT,
-  );
-}
 
 function isTooLarge(frame: Command): boolean {
   return new TextEncoder().encode(JSON.stringify(frame)).length > MAX_FRAME_BYTES;

@@ -123,6 +123,7 @@ test("a refusal's retry_after_ms is waited for, also by a page that is looked at
   last().closes(3004);
   await vi.advanceTimersByTimeAsync(3_900);
   connection.hurry();
+  await settled();
   expect(sockets.length).toBe(1);
   await vi.advanceTimersByTimeAsync(100);
   expect(sockets.length).toBe(2);

@@ -10,6 +10,7 @@ import { expectedEntries, ID, ModelServer, type ModelSocket } from "./model-serv
 
 const WORDS = ["so ", "naïve ", "€ 5 ", "😀 ", "日本 ", "fine. "];
 const RUNS = 300;
+const TIMEOUT_MS = 60_000;
 const EVENTS = { maxLength: 200, size: "max" } as const;
 
 const event = fc.oneof(
@@ -99,12 +100,13 @@ class Reader {
   }
 }
 
-test("every way to lose, double and delay frames ends with the server's log and text", () => {
+test("every way to lose, double and delay frames ends with the server's log and text", { timeout: TIMEOUT_MS }, () => {
   fc.assert(
     fc.property(fc.array(event, EVENTS), (events) => {
       const reader = new Reader();
       for (const what of events) reader.happen(what);
       reader.cut();
+      reader.server.ping();
       reader.readAll();
       const { server, state } = reader;
       expect(state.entries).toEqual(server.visible.slice(server.visible.length - state.entries.length));
@@ -116,7 +118,7 @@ test("every way to lose, double and delay frames ends with the server's log and 
   );
 });
 
-test("the text shown is always what the server has written in that attempt", () => {
+test("the text shown is always what the server has written in that attempt", { timeout: TIMEOUT_MS }, () => {
   fc.assert(
     fc.property(fc.array(event, EVENTS), (events) => {
       const reader = new Reader();
@@ -134,7 +136,7 @@ test("the text shown is always what the server has written in that attempt", () 
   );
 });
 
-test("pages of older entries, asked for at any time, leave no hole and no double", () => {
+test("pages of older entries, asked for at any time, leave no hole and no double", { timeout: TIMEOUT_MS }, () => {
   fc.assert(
     fc.property(fc.array(event, EVENTS), fc.integer({ min: 1, max: 9 }), (events, size) => {
       const reader = new Reader();

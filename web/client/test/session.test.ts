@@ -130,6 +130,24 @@ test("a command that is refused for now goes out again after the pause", async (
   expect(names(takeSent())).toEqual(["a<"]);
 });
 
+test("a session that was stopped during such a pause sends the command after the next start", async () => {
+  const { session, takeSent } = await online();
+  session.send(say("a"));
+  session.receive({ type: "refused", client_msg_id: "a", code: "busy", message: "busy", retry_after_ms: 700 });
+  session.stop();
+  takeSent();
+  await connect(session, synced([], { recovered: true }));
+  expect(names(takeSent())).toEqual(["a<"]);
+});
+
+test("what a tab leaves while this one is online goes out at once", async () => {
+  const { session, takeSent } = await online();
+  const other = begun().session;
+  other.send(say("b"));
+  expect(session.adopt({ owner: CUSTOMER, conversation: ID, items: other.unsettled() })).toBe(true);
+  expect(names(takeSent())).toEqual(["b<"]);
+});
+
 test("a refusal is shown by its message, by its command, or as a problem", async () => {
   const { session, ports } = await online();
   session.send(say("a"));

@@ -163,6 +163,32 @@ test("without locks a tab that was frozen for long and lost its slot finds anoth
   expect(await found(third)).toEqual(["b"]);
 });
 
+test("without locks two tabs that do not see each other's mark at once do not both hold a name", async () => {
+  const storage = memoryStorage();
+  const blindUntil = Date.now() + 20;
+  const late: ChatStorage = { ...storage, getItem: (key) => (Date.now() < blindUntil ? null : storage.getItem(key)) };
+  const holds = [storage, late].map((view) =>
+    exclusionFor(new Shelf(view, "", () => undefined), undefined).tryHold("x"),
+  );
+  const held = (await finished(Promise.all(holds))).filter((hold) => hold !== null);
+  expect(held.length).toBe(1);
+});
+
+test("a page that may not use locks does without them", async () => {
+  const shelf = new Shelf(memoryStorage(), "", () => undefined);
+  const request = () => Promise.reject(new DOMException("not here", "SecurityError"));
+  const exclusion = exclusionFor(shelf, { request });
+  expect(await finished(exclusion.tryHold("x"))).not.toBeNull();
+  expect(await finished(exclusion.run("y", async () => "done"))).toBe("done");
+});
+
+test("what fails under a lock fails once", async () => {
+  const { exclusion } = withLocks()();
+  const work = vi.fn(() => Promise.reject(new Error("no")));
+  await expect(exclusion.run("x", work)).rejects.toThrow("no");
+  expect(work).toHaveBeenCalledTimes(1);
+});
+
 test("a full storage is told, and memory stands in for it", () => {
   const failed = vi.fn();
   const full: ChatStorage = {
