@@ -61,9 +61,9 @@ export class Server {
   }
 
   /** A token for staff, made as an operator makes it. */
-  staffToken(name) {
+  staffToken(name, role = "agent") {
     const options = { cwd: this.folder, env: this.environment, encoding: "utf8" };
-    const made = spawnSync(process.env.ONYA_BIN, ["token", "--role", "agent", "--name", name], options);
+    const made = spawnSync(process.env.ONYA_BIN, ["token", "--role", role, "--name", name], options);
     if (made.status !== 0) throw new Error(`onya token failed: ${made.stderr}`);
     return made.stdout.trim();
   }
