@@ -74,6 +74,12 @@ class Reply {
     this.end();
   }
 
+  /** Breaks off in a way that is not tried again. */
+  fail() {
+    this.#send({ choices: [{ delta: {}, finish_reason: "content_filter" }] });
+    this.response.end("data: [DONE]\n\n");
+  }
+
   /** Whether the server has called it off. */
   get isCalledOff() {
     return this.response.destroyed && !this.response.writableFinished;
