@@ -120,7 +120,11 @@ export class Customer extends Tab {
     await super.reload();
   }
 
+  /** The witnesses of the page and of the frames in it; there is none where a frame was refused. */
   async #report() {
-    for (const fault of (await this.chat.witness()).faults) this.complain(fault);
+    for (const frame of this.page.frames()) {
+      const faults = await frame.evaluate(() => globalThis.witness?.faults ?? []);
+      for (const fault of faults) this.complain(fault);
+    }
   }
 }
