@@ -1,0 +1,57 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::figures::Figures;
+use crate::measure::{idle, stream};
+use crate::relay::{self, RelayArgs};
+use crate::upstream::{self, UpstreamArgs};
+use crate::{limits, output};
+
+/// Load client for Onya.
+///
+/// `report` starts a server, a model and a bare relay by itself, measures both and prints one table. The other commands
+/// measure one thing against any server. Results go to standard output, progress to standard error. Exit codes: 0
+/// measured and correct, 1 failed or wrong, 2 not understood.
+#[derive(Debug, Parser)]
+#[command(name = "loadtest", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Print figures as JSON, one line per measurement
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the bare relay: the floor that Onya is measured against
+    Relay(RelayArgs),
+    /// Serve a scripted model at an exact pace, as OpenAI's chat completions
+    Upstream(UpstreamArgs),
+    /// Memory of an idle socket
+    Idle(idle::IdleArgs),
+    /// Replies streamed to many sockets: CPU per token, time to first token, completeness
+    Stream(stream::StreamArgs),
+}
+
+impl Cli {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        limits::raise();
+        let figures = match self.command {
+            Command::Relay(args) => return relay::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Upstream(args) => return upstream::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Idle(args) => idle::run(args).await?,
+            Command::Stream(args) => stream::run(args).await?,
+        };
+        output::figures(&figures, self.json)?;
+        Ok(verdict(&figures))
+    }
+}
+
+fn verdict(figures: &Figures) -> ExitCode {
+    if figures.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

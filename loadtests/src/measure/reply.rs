@@ -1,0 +1,185 @@
+//! A question and its streamed reply, read strictly: what a client must be able to rely on is checked at every frame.
+
+use std::borrow::Cow;
+
+use anyhow::{Result, bail, ensure};
+use onya_protocol::{EntryBody, ServerFrame};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::monotonic_ns;
+use crate::socket::{Socket, frame};
+use crate::upstream::script::Stamp;
+
+const DELTA: &str = r#"{"type":"delta""#;
+const END: &str = r#"{"type":"end"}"#;
+
+/// The moments of one reply, in ns of the machine's clock, and its text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reply {
+    pub said_ns: u64,
+    /// 0 from a bare relay, which acknowledges nothing.
+    pub acked_ns: u64,
+    pub first_ns: u64,
+    pub ended_ns: u64,
+    pub frames: usize,
+    pub text: String,
+    /// The committed reply; a bare relay has none.
+    committed: Option<String>,
+}
+
+/// A relay looks only at how it begins, so the order of the fields matters.
+#[derive(Serialize)]
+struct Say<'a> {
+    r#type: &'static str,
+    client_msg_id: &'a str,
+    text: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(default)]
+    offset: Option<usize>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
+
+/// Asks something and waits for the whole reply, whatever it is.
+pub(super) async fn ask(socket: &mut Socket, bare: bool) -> Result<Reply> {
+    let mut reply = Reply::say(socket, "load").await?;
+    while !reply.is_whole(bare) {
+        reply.read(&socket.expect().await?)?;
+    }
+    Ok(reply)
+}
+
+impl Reply {
+    /// Asks. The name of the command is the moment, which no other command of this socket shares.
+    pub(super) async fn say(socket: &mut Socket, who: &str) -> Result<Self> {
+        let said_ns = monotonic_ns();
+        let say = Say { r#type: "say", client_msg_id: &format!("{who}-{said_ns}"), text: "Where is my parcel?" };
+        socket.send(serde_json::to_string(&say)?).await?;
+        Ok(Self { said_ns, ..Self::default() })
+    }
+
+    /// Takes in one frame.
+    pub(super) fn read(&mut self, text: &str) -> Result<()> {
+        if text.starts_with(DELTA) {
+            return self.delta(text);
+        }
+        if text == END {
+            self.ended_ns = monotonic_ns();
+            return Ok(());
+        }
+        match frame(text)? {
+            ServerFrame::Ack(_) => self.acked_ns = monotonic_ns(),
+            ServerFrame::Entry { entry, .. } => {
+                if let EntryBody::TurnEnded { outcome, text, .. } = &entry.body {
+                    ensure!(serde_json::to_value(outcome)? == "final", "the turn ended as {outcome:?}");
+                    self.ended_ns = monotonic_ns();
+                    self.committed = Some(text.clone());
+                }
+            }
+            ServerFrame::Refused(refusal) => bail!("refused: {} ({:?})", refusal.message, refusal.code),
+            ServerFrame::Reset(_) => bail!("a reply was withdrawn"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn delta(&mut self, text: &str) -> Result<()> {
+        let delta: Delta<'_> = serde_json::from_str(text)?;
+        if self.frames == 0 {
+            self.first_ns = monotonic_ns();
+        }
+        let expected = self.text.len();
+        ensure!(delta.offset.is_none_or(|offset| offset == expected), "text at {:?}, not at {expected}", delta.offset);
+        ensure!(self.ended_ns == 0, "text after the end of its turn");
+        self.frames += 1;
+        self.text.push_str(&delta.text);
+        Ok(())
+    }
+
+    /// Whether everything that belongs to it has come.
+    pub(super) fn is_whole(&self, bare: bool) -> bool {
+        self.ended_ns != 0 && (bare || self.acked_ns != 0)
+    }
+
+    /// Fails unless what was shown is what was committed.
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(committed) = &self.committed {
+            ensure!(*committed == self.text, "{} bytes were shown, {} committed", self.text.len(), committed.len());
+        }
+        Ok(())
+    }
+
+    /// When the upstream got the question and when it sent the first token.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        Stamp::read(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DELTA_0: &str = r#"{"type":"delta","turn":3,"epoch":1,"attempt":1,"offset":0,"text":"Grüße"}"#;
+    const CONVERSATION: &str = "0198a1f0-0000-7000-8000-00000000c0de";
+
+    fn delta(offset: usize, text: &str) -> String {
+        format!(r#"{{"type":"delta","turn":3,"offset":{offset},"text":"{text}"}}"#)
+    }
+
+    fn ended(outcome: &str, text: &str) -> String {
+        json!({
+            "type": "entry", "conversation": CONVERSATION, "seq": 4, "prev": 3, "at": 0,
+            "kind": "turn_ended", "turn": 3, "outcome": outcome, "text": text,
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn a_reply_is_whole_with_its_text_its_end_and_its_acknowledgement() {
+        let mut reply = Reply::default();
+        reply.read(DELTA_0).unwrap();
+        reply.read(&delta(7, " aus")).unwrap();
+        reply.read(&ended("final", "Grüße aus")).unwrap();
+        assert!(!reply.is_whole(false), "the acknowledgement is missing");
+        let ack = json!({"type": "ack", "conversation": CONVERSATION, "client_msg_id": "m", "seq": 2});
+        reply.read(&ack.to_string()).unwrap();
+        assert!(reply.is_whole(false));
+        reply.check().unwrap();
+        assert_eq!((reply.frames, reply.text.as_str()), (2, "Grüße aus"));
+    }
+
+    #[test]
+    fn a_hole_in_the_text_is_noticed() {
+        let mut reply = Reply::default();
+        reply.read(DELTA_0).unwrap();
+        assert!(reply.read(&delta(8, "x")).is_err());
+        assert!(reply.read(&delta(6, "x")).is_err(), "and so is text that comes twice");
+    }
+
+    #[test]
+    fn a_commit_that_differs_from_what_was_shown_is_noticed() {
+        let mut reply = Reply::default();
+        reply.read(DELTA_0).unwrap();
+        reply.read(&ended("final", "Grüsse")).unwrap();
+        assert!(reply.check().is_err());
+        assert!(reply.read(&delta(7, "x")).is_err(), "nothing may follow the end");
+    }
+
+    #[test]
+    fn a_reply_that_failed_is_none() {
+        assert!(Reply::default().read(&ended("failed", "")).is_err());
+    }
+
+    #[test]
+    fn a_relay_says_when_it_is_done_and_no_more() {
+        let mut reply = Reply::default();
+        reply.read(r#"{"type":"delta","text":"a"}"#).unwrap();
+        reply.read(END).unwrap();
+        assert!(reply.is_whole(true) && reply.check().is_ok());
+    }
+}
