@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::figures::Figures;
-use crate::measure::{idle, stream};
+use crate::measure::{ack, churn, hall, handshake, idle, stream};
 use crate::relay::{self, RelayArgs};
 use crate::upstream::{self, UpstreamArgs};
 use crate::{limits, output};
@@ -34,8 +34,17 @@ enum Command {
     Upstream(UpstreamArgs),
     /// Memory of an idle socket
     Idle(idle::IdleArgs),
+    /// CPU time of a handshake, a hello and a close
+    Handshake(handshake::HandshakeArgs),
     /// Replies streamed to many sockets: CPU per token, time to first token, completeness
     Stream(stream::StreamArgs),
+    /// Time to a durable acknowledgement, and CPU per message
+    Ack(ack::AckArgs),
+    /// Memory while customers come, chat and go
+    Churn(churn::ChurnArgs),
+    /// Hold sockets for another process of this program, which says which on standard input
+    #[command(hide = true)]
+    Hold(hall::HoldArgs),
 }
 
 impl Cli {
@@ -44,8 +53,12 @@ impl Cli {
         let figures = match self.command {
             Command::Relay(args) => return relay::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Upstream(args) => return upstream::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Hold(args) => return hall::hold(args).await.map(|()| ExitCode::SUCCESS),
             Command::Idle(args) => idle::run(args).await?,
+            Command::Handshake(args) => handshake::run(args).await?,
             Command::Stream(args) => stream::run(args).await?,
+            Command::Ack(args) => ack::run(args).await?,
+            Command::Churn(args) => churn::run(args).await?,
         };
         output::figures(&figures, self.json)?;
         Ok(verdict(&figures))

@@ -4,6 +4,7 @@
 //! [`measure`] holds one file per measurement, [`relay`] the floor, [`upstream`] the scripted model that both ask. The
 //! client must be cheap, since it shares the machine with what it measures.
 
+mod child;
 mod cli;
 mod clock;
 mod figures;

@@ -43,6 +43,7 @@ pub(crate) struct Target {
     pub metrics_url: Option<Url>,
     pub bare: bool,
     pub process: Option<Process>,
+    owned: bool,
     address: SocketAddr,
 }
 
@@ -59,8 +60,8 @@ impl TargetArgs {
             lookup_host((host.as_str(), port)).await.with_context(|| format!("no host {host}"))?.collect();
         let address = allowed(&found, self.i_own_this_host).with_context(|| host.clone())?;
         let process = self.pid.map(Process::watch).transpose()?;
-        let Self { url, token, metrics_url, bare, .. } = self;
-        Ok(Target { url, token, metrics_url, bare, process, address })
+        let Self { url, token, metrics_url, bare, i_own_this_host: owned, .. } = self;
+        Ok(Target { url, token, metrics_url, bare, process, owned, address })
     }
 }
 
@@ -99,6 +100,14 @@ impl Target {
             .connect(self.address)
             .await
             .with_context(|| format!("{} does not answer: is the server up?", self.address))
+    }
+
+    /// The flags by which another process of ours finds the same target.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["--url".to_owned(), self.url.to_string()];
+        flags.extend(self.bare.then(|| "--bare".to_owned()));
+        flags.extend(self.owned.then(|| "--i-own-this-host".to_owned()));
+        flags
     }
 
     /// The address of a WebSocket path.

@@ -32,13 +32,26 @@ struct Conversation {
 /// So many guests: visitors with a conversation each, or one customer many times if the target has a token.
 pub(crate) async fn make(target: &Target, count: usize) -> Result<Vec<Guest>> {
     if target.bare {
-        return Ok(vec![Guest { token: None, path: "/".to_owned() }; count]);
+        return Ok(vec![bare(); count]);
     }
     let client = Client::builder().tcp_nodelay(true).pool_max_idle_per_host(AT_ONCE).build()?;
     if let Some(token) = &target.token {
         return Ok(vec![guest(&client, target, token.clone()).await?; count]);
     }
     stream::iter(0..count).map(|_| visitor(&client, target)).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// One more guest, by a client that is kept.
+pub(crate) async fn one(client: &Client, target: &Target) -> Result<Guest> {
+    match &target.token {
+        _ if target.bare => Ok(bare()),
+        Some(token) => guest(client, target, token.clone()).await,
+        None => visitor(client, target).await,
+    }
+}
+
+fn bare() -> Guest {
+    Guest { token: None, path: "/".to_owned() }
 }
 
 async fn visitor(client: &Client, target: &Target) -> Result<Guest> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use crate::target::Target;
 use crate::visitors::Guest;
 
 /// How sockets are opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Opening {
     /// Sockets per second.
     pub per_second: f64,
@@ -95,17 +96,12 @@ impl Crowd {
         Ok(Self { sockets, end })
     }
 
-    /// Why a socket was lost, if one was.
-    pub(crate) fn lost(&mut self) -> Option<String> {
-        match self.sockets.try_join_next()? {
-            Ok(Ok(())) => Some("a socket was closed".to_owned()),
-            Ok(Err(error)) => Some(format!("{error:#}")),
-            Err(error) => Some(error.to_string()),
-        }
-    }
-
-    /// Closes all of them and waits until the server has answered each.
+    /// Closes all of them and waits until the server has answered each; fails if one was lost before.
     pub(crate) async fn leave(mut self) -> Result<()> {
+        if let Some(ended) = self.sockets.try_join_next() {
+            ended??;
+            bail!("a socket was closed while it idled");
+        }
         self.end.cancel();
         while let Some(closed) = self.sockets.join_next().await {
             closed??;

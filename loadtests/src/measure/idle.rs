@@ -11,10 +11,10 @@ use anyhow::Result;
 use clap::Args;
 use tokio::time::sleep;
 
-use super::crowd::{Crowd, Opening};
+use super::crowd::Opening;
+use super::hall::Hall;
 use crate::figures::Figures;
 use crate::gauge::{LIVE_CONVERSATIONS, until};
-use crate::limits;
 use crate::output::progress;
 use crate::process::{Memory, tcp_memory_bytes};
 use crate::target::{Target, TargetArgs};
@@ -71,19 +71,17 @@ pub(crate) async fn measure(
     shape: IdleShape,
     (found, mut guests): (Memory, Vec<Guest>),
 ) -> Result<Figures> {
-    limits::require(shape.connections)?;
     let opening = Opening { per_second: shape.rate, hello: true, says: shape.messages.div_ceil(2) };
     let warm_up = guests.split_off(shape.connections.min(guests.len()));
     progress(&format!("idle: a first crowd of {}", warm_up.len()));
-    Crowd::gather(&target, warm_up, opening).await?.leave().await?;
+    Hall::gather(&target, warm_up, opening).await?.leave().await?;
     settle(&target, shape).await?;
     let (before, kernel_before) = (target.watched()?.memory()?, tcp_memory_bytes());
     progress(&format!("idle: {} sockets", shape.connections));
-    let mut crowd = Crowd::gather(&target, guests, opening).await?;
+    let hall = Hall::gather(&target, guests, opening).await?;
     settle(&target, shape).await?;
     let (after, kernel_after) = (target.watched()?.memory()?, tcp_memory_bytes());
     let mut figures = Figures::of(if shape.messages == 0 { "idle" } else { "idle with a live actor" });
-    figures.problems.extend(crowd.lost());
     figures.add("sockets", shape.connections as f64, "");
     let kib_each = |later: u64, earlier: u64| (later as f64 - earlier as f64) / 1024.0 / shape.connections as f64;
     figures.add("rss_per_socket", kib_each(after.rss, before.rss), "KiB");
@@ -96,7 +94,9 @@ pub(crate) async fn measure(
     if let (Some(before), Some(after)) = (kernel_before, kernel_after) {
         figures.add("kernel_tcp_per_socket_both_ends", kib_each(after, before), "KiB");
     }
-    crowd.leave().await?;
+    if let Err(error) = hall.leave().await {
+        figures.problems.push(format!("{error:#}"));
+    }
     Ok(figures)
 }
 

@@ -1,7 +1,12 @@
 //! The measurements, one file each. All of them prepare first (tokens, conversations, sockets) and then read the server's
 //! process before and after the thing that is measured.
 
-pub(crate) mod crowd;
+pub(crate) mod ack;
+pub(crate) mod churn;
+mod commit;
+mod crowd;
+pub(crate) mod hall;
+pub(crate) mod handshake;
 pub(crate) mod idle;
 mod reply;
 pub(crate) mod stream;

@@ -76,6 +76,9 @@ impl Reply {
                 if let EntryBody::TurnEnded { outcome, text, .. } = &entry.body {
                     ensure!(serde_json::to_value(outcome)? == "final", "the turn ended as {outcome:?}");
                     self.ended_ns = monotonic_ns();
+                    if self.frames == 0 {
+                        self.first_ns = self.ended_ns;
+                    }
                     self.committed = Some(text.clone());
                 }
             }
@@ -104,17 +107,26 @@ impl Reply {
         self.ended_ns != 0 && (bare || self.acked_ns != 0)
     }
 
-    /// Fails unless what was shown is what was committed.
+    /// Fails unless what was shown is how the committed text begins. Its last piece may come with the commit alone.
     pub(super) fn check(&self) -> Result<()> {
-        if let Some(committed) = &self.committed {
-            ensure!(*committed == self.text, "{} bytes were shown, {} committed", self.text.len(), committed.len());
-        }
+        let (shown, whole) = (&self.text, self.whole());
+        ensure!(whole.starts_with(shown.as_str()), "{shown:?} was shown, {whole:?} was committed");
         Ok(())
+    }
+
+    /// The text to keep: what was committed, or from a bare relay what was shown.
+    pub(super) fn whole(&self) -> &str {
+        self.committed.as_deref().unwrap_or(&self.text)
+    }
+
+    /// Whether a part of the text came with the commit alone.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.text.len() < self.whole().len()
     }
 
     /// When the upstream got the question and when it sent the first token.
     pub(super) fn stamp(&self) -> Option<Stamp> {
-        Stamp::read(&self.text)
+        Stamp::read(self.whole())
     }
 }
 
@@ -168,6 +180,16 @@ mod tests {
         reply.read(&ended("final", "Grüsse")).unwrap();
         assert!(reply.check().is_err());
         assert!(reply.read(&delta(7, "x")).is_err(), "nothing may follow the end");
+    }
+
+    #[test]
+    fn the_last_piece_may_come_with_the_commit_alone() {
+        let mut reply = Reply::default();
+        reply.read(DELTA_0).unwrap();
+        reply.read(&ended("final", "Grüße aus")).unwrap();
+        reply.check().unwrap();
+        assert!(reply.is_cut_short());
+        assert_eq!(reply.whole(), "Grüße aus");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -143,13 +143,13 @@ async fn one(socket: &mut Socket, run: &Run) -> Result<Reply> {
         let text = socket.expect().await?;
         let frames = reply.frames;
         reply.read(&text)?;
-        let whole = run.expected.tokens_in(reply.text.len(), tokens);
+        let whole = run.expected.tokens_in(reply.whole().len(), tokens);
         run.tokens.fetch_add(whole - tokens, Relaxed);
         tokens = whole;
         run.frames.fetch_add(reply.frames - frames, Relaxed);
     }
     reply.check()?;
-    anyhow::ensure!(run.expected.is(&reply.text), "a reply that is not the script's: {:?}", reply.text);
+    ensure!(run.expected.is(reply.whole()), "a reply that is not the script's: {:?}", reply.whole());
     Ok(reply)
 }
 
@@ -157,9 +157,10 @@ async fn one(socket: &mut Socket, run: &Run) -> Result<Reply> {
 fn summarise(figures: &mut Figures, harvests: Vec<Harvest>, ((from_ns, to_ns), script): ((u64, u64), ScriptArgs)) {
     let streamed = length(script) - Duration::from_millis(script.first_token_ms);
     let mut times: [Samples; 4] = Default::default();
-    let mut complete = 0;
+    let (mut complete, mut cut_short) = (0, 0);
     for harvest in harvests {
         complete += harvest.replies.len();
+        cut_short += harvest.replies.iter().filter(|reply| reply.is_cut_short()).count();
         figures.problems.extend(harvest.wrong);
         let measured = |reply: &&Reply| reply.said_ns >= from_ns && reply.first_ns <= to_ns;
         for reply in harvest.replies.iter().filter(measured) {
@@ -179,6 +180,7 @@ fn summarise(figures: &mut Figures, harvests: Vec<Harvest>, ((from_ns, to_ns), s
     figures.add_times("message_commit", commit);
     figures.add_times("end_after_last_token", end);
     figures.add("replies_complete", complete as f64, "");
+    figures.add("replies_whose_last_text_came_with_the_commit", cut_short as f64, "");
     let wrong = figures.problems.len();
     figures.problems.truncate(5);
     figures.add("streams_wrong", wrong as f64, "");
