@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::figures::Figures;
 use crate::measure::{ack, churn, hall, handshake, idle, stream};
 use crate::relay::{self, RelayArgs};
+use crate::report::{self, ReportArgs};
 use crate::upstream::{self, UpstreamArgs};
 use crate::{limits, output};
 
@@ -28,6 +28,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure everything in one run, starting and ending all servers
+    Report(ReportArgs),
     /// Serve the bare relay: the floor that Onya is measured against
     Relay(RelayArgs),
     /// Serve a scripted model at an exact pace, as OpenAI's chat completions
@@ -53,6 +55,7 @@ impl Cli {
         let figures = match self.command {
             Command::Relay(args) => return relay::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Upstream(args) => return upstream::run(args).await.map(|()| ExitCode::SUCCESS),
+            Command::Report(args) => return report::run(args, self.json).await.map(exit_code),
             Command::Hold(args) => return hall::hold(args).await.map(|()| ExitCode::SUCCESS),
             Command::Idle(args) => idle::run(args).await?,
             Command::Handshake(args) => handshake::run(args).await?,
@@ -61,10 +64,10 @@ impl Cli {
             Command::Churn(args) => churn::run(args).await?,
         };
         output::figures(&figures, self.json)?;
-        Ok(verdict(&figures))
+        Ok(exit_code(figures.problems.is_empty()))
     }
 }
 
-fn verdict(figures: &Figures) -> ExitCode {
-    if figures.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn exit_code(correct: bool) -> ExitCode {
+    if correct { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,6 +15,7 @@ mod output;
 mod pace;
 mod process;
 mod relay;
+mod report;
 mod samples;
 mod socket;
 mod target;

@@ -86,9 +86,10 @@ pub(crate) fn machine_ticks() -> Result<(u64, u64)> {
     machine(&fs::read_to_string("/proc/stat")?).context("/proc/stat has another form")
 }
 
-/// Pages of 4 KiB that the kernel holds for TCP on this machine, both ends of each connection.
-pub(crate) fn tcp_memory_bytes() -> Option<u64> {
-    socket_pages(&fs::read_to_string("/proc/net/sockstat").ok()?).map(|pages| pages * 4 * KIB)
+/// What the kernel holds for sockets on this machine: data in flight, and its own structures of every kind.
+pub(crate) fn kernel_bytes() -> Option<u64> {
+    let pages = socket_pages(&fs::read_to_string("/proc/net/sockstat").ok()?)?;
+    Some(pages * 4 * KIB + slab(&fs::read_to_string("/proc/meminfo").ok()?)?)
 }
 
 /// First field of `schedstat`.
@@ -123,6 +124,11 @@ fn machine(stat: &str) -> Option<(u64, u64)> {
 fn socket_pages(sockstat: &str) -> Option<u64> {
     let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
     line.split_ascii_whitespace().skip_while(|word| *word != "mem").nth(1)?.parse().ok()
+}
+
+fn slab(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("Slab:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * KIB)
 }
 
 #[cfg(test)]

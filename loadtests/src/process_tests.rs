@@ -40,6 +40,11 @@ fn tcp_memory_is_counted_in_pages() {
 }
 
 #[test]
+fn the_kernels_structures_are_those_it_calls_slab() {
+    assert_eq!(slab("MemFree: 9 kB\nSlab:             123456 kB\nSReclaimable: 7 kB\n"), Some(123_456 * 1024));
+}
+
+#[test]
 fn waiting_for_a_disk_is_not_work() {
     assert_eq!(machine(MACHINE), Some((160, 1000)));
     assert!((busy_share((100, 500), (160, 1000)) - 0.12).abs() < 1e-9);

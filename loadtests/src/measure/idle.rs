@@ -16,7 +16,7 @@ use super::hall::Hall;
 use crate::figures::Figures;
 use crate::gauge::{LIVE_CONVERSATIONS, until};
 use crate::output::progress;
-use crate::process::{Memory, tcp_memory_bytes};
+use crate::process::{Memory, kernel_bytes};
 use crate::target::{Target, TargetArgs};
 use crate::visitors::{self, Guest};
 
@@ -76,11 +76,11 @@ pub(crate) async fn measure(
     progress(&format!("idle: a first crowd of {}", warm_up.len()));
     Hall::gather(&target, warm_up, opening).await?.leave().await?;
     settle(&target, shape).await?;
-    let (before, kernel_before) = (target.watched()?.memory()?, tcp_memory_bytes());
+    let (before, kernel_before) = (target.watched()?.memory()?, kernel_bytes());
     progress(&format!("idle: {} sockets", shape.connections));
     let hall = Hall::gather(&target, guests, opening).await?;
     settle(&target, shape).await?;
-    let (after, kernel_after) = (target.watched()?.memory()?, tcp_memory_bytes());
+    let (after, kernel_after) = (target.watched()?.memory()?, kernel_bytes());
     let mut figures = Figures::of(if shape.messages == 0 { "idle" } else { "idle with a live actor" });
     figures.add("sockets", shape.connections as f64, "");
     let kib_each = |later: u64, earlier: u64| (later as f64 - earlier as f64) / 1024.0 / shape.connections as f64;
@@ -92,7 +92,7 @@ pub(crate) async fn measure(
         figures.add(key, memory.rss as f64 / 1024.0 / 1024.0, "MiB");
     }
     if let (Some(before), Some(after)) = (kernel_before, kernel_after) {
-        figures.add("kernel_tcp_per_socket_both_ends", kib_each(after, before), "KiB");
+        figures.add("kernel_per_socket_both_ends", kib_each(after, before), "KiB");
     }
     if let Err(error) = hall.leave().await {
         figures.problems.push(format!("{error:#}"));
