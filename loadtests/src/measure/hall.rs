@@ -21,9 +21,6 @@ use crate::target::{Target, TargetArgs};
 use crate::visitors::Guest;
 use crate::{limits, output};
 
-/// Most sockets that one process holds: file limits of 20,000 are common.
-const PER_PROCESS: usize = 15_000;
-
 /// Where the sockets of another process go.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct HoldArgs {
@@ -45,15 +42,20 @@ pub(crate) struct Hall {
 }
 
 impl Hall {
-    /// Opens a socket for each guest and holds all of them.
-    pub(crate) async fn gather(target: &Arc<Target>, guests: Vec<Guest>, opening: Opening) -> Result<Self> {
-        if guests.len() <= PER_PROCESS {
+    /// Opens a socket for each guest and holds all of them, no more than so many in one process.
+    pub(crate) async fn gather(
+        target: &Arc<Target>,
+        (guests, per_process): (Vec<Guest>, u32),
+        opening: Opening,
+    ) -> Result<Self> {
+        let per_process = per_process as usize;
+        if guests.len() <= per_process {
             limits::require(guests.len())?;
             let crowd = Crowd::gather(target, guests, opening).await?;
             return Ok(Self { here: Some(crowd), others: Vec::new() });
         }
         let mut others = Vec::new();
-        for guests in shares(guests) {
+        for guests in shares(guests, per_process) {
             let count = guests.len();
             let mut other = Kin::own(&[vec!["hold".to_owned()], target.flags()].concat())?;
             other.tell(serde_json::to_string(&Share { guests, opening })?).await?;
@@ -79,8 +81,8 @@ impl Hall {
 }
 
 /// Even shares, none larger than a process may hold.
-fn shares<T>(mut all: Vec<T>) -> Vec<Vec<T>> {
-    let count = all.len().div_ceil(PER_PROCESS).max(1);
+fn shares<T>(mut all: Vec<T>, per_process: usize) -> Vec<Vec<T>> {
+    let count = all.len().div_ceil(per_process).max(1);
     let size = all.len().div_ceil(count);
     let mut shares = Vec::new();
     while all.len() > size {
@@ -111,8 +113,8 @@ mod tests {
     #[test]
     fn no_process_gets_more_than_it_may_hold_and_nobody_is_forgotten() {
         for count in [15_001, 19_000, 30_000, 30_001, 100_000] {
-            let shares = shares((0..count).collect());
-            assert!(shares.iter().all(|share| !share.is_empty() && share.len() <= PER_PROCESS), "{count}");
+            let shares = shares((0..count).collect(), 15_000);
+            assert!(shares.iter().all(|share| !share.is_empty() && share.len() <= 15_000), "{count}");
             let mut all = shares.concat();
             all.sort_unstable();
             assert!(all.into_iter().eq(0..count), "{count}");

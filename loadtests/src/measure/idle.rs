@@ -15,13 +15,12 @@ use super::crowd::Opening;
 use super::hall::Hall;
 use crate::figures::Figures;
 use crate::gauge::{LIVE_CONVERSATIONS, until};
+use crate::limits;
 use crate::output::progress;
 use crate::process::{Memory, kernel_bytes};
 use crate::target::{Target, TargetArgs};
 use crate::visitors::{self, Guest};
 
-/// Allocators give memory back a moment after it was freed.
-const SETTLE: Duration = Duration::from_secs(4);
 /// Longest wait for the server to take conversations out of its memory.
 const PASSIVATION: Duration = Duration::from_mins(5);
 
@@ -50,6 +49,12 @@ pub(crate) struct IdleShape {
     /// Sockets of the first crowd, which is not counted
     #[arg(long, default_value_t = 100)]
     pub warm_up: usize,
+    /// Wait before memory is read, in ms: allocators give it back a moment after it was freed
+    #[arg(long, default_value_t = 4000)]
+    pub settle_ms: u64,
+    /// Most sockets of one client process; beyond it, further processes are started
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub per_process: u32,
 }
 
 pub(crate) async fn run(args: IdleArgs) -> Result<Figures> {
@@ -61,6 +66,7 @@ pub(crate) async fn run(args: IdleArgs) -> Result<Figures> {
 
 /// Customers for the measurement, those of the first crowd included.
 pub(crate) async fn guests(target: &Target, shape: IdleShape) -> Result<Vec<Guest>> {
+    limits::require(shape.connections.min(shape.per_process as usize))?;
     progress(&format!("idle: {} customers", shape.connections + shape.warm_up));
     visitors::make(target, shape.connections + shape.warm_up).await
 }
@@ -74,11 +80,11 @@ pub(crate) async fn measure(
     let opening = Opening { per_second: shape.rate, hello: true, says: shape.messages.div_ceil(2) };
     let warm_up = guests.split_off(shape.connections.min(guests.len()));
     progress(&format!("idle: a first crowd of {}", warm_up.len()));
-    Hall::gather(&target, warm_up, opening).await?.leave().await?;
+    Hall::gather(&target, (warm_up, shape.per_process), opening).await?.leave().await?;
     settle(&target, shape).await?;
     let (before, kernel_before) = (target.watched()?.memory()?, kernel_bytes());
     progress(&format!("idle: {} sockets", shape.connections));
-    let hall = Hall::gather(&target, guests, opening).await?;
+    let hall = Hall::gather(&target, (guests, shape.per_process), opening).await?;
     settle(&target, shape).await?;
     let (after, kernel_after) = (target.watched()?.memory()?, kernel_bytes());
     let mut figures = Figures::of(if shape.messages == 0 { "idle" } else { "idle with a live actor" });
@@ -106,6 +112,6 @@ async fn settle(target: &Target, shape: IdleShape) -> Result<()> {
         progress("idle: until no conversation is in memory");
         until(metrics, LIVE_CONVERSATIONS, |live| live == 0.0, PASSIVATION).await?;
     }
-    sleep(SETTLE).await;
+    sleep(Duration::from_millis(shape.settle_ms)).await;
     Ok(())
 }

@@ -29,7 +29,14 @@ const SHORT: ScriptArgs = ScriptArgs { tokens: 8, tokens_per_second: 200.0, firs
 impl Sizes {
     /// The sizes that the marks are for.
     pub(super) fn full(churn_minutes: f64) -> Self {
-        let idle = |connections, messages| idle::IdleShape { connections, messages, rate: 500.0, warm_up: 100 };
+        let idle = |connections, messages| idle::IdleShape {
+            connections,
+            messages,
+            rate: 500.0,
+            warm_up: 100,
+            settle_ms: 4_000,
+            per_process: 15_000,
+        };
         let script = ScriptArgs { tokens: 64, tokens_per_second: 20.0, first_token_ms: 50 };
         Self {
             idle: idle(5_000, 0),
@@ -44,12 +51,19 @@ impl Sizes {
 
     /// Sizes that any machine can do in seconds.
     pub(super) fn quick() -> Self {
-        let idle = |messages| idle::IdleShape { connections: 20, messages, rate: 100.0, warm_up: 2 };
+        let idle = |messages, per_process| idle::IdleShape {
+            connections: 20,
+            messages,
+            rate: 100.0,
+            warm_up: 2,
+            settle_ms: 100,
+            per_process,
+        };
         let script = ScriptArgs { tokens: 8, tokens_per_second: 100.0, first_token_ms: 10 };
         Self {
-            idle: idle(0),
-            idle_many: idle(0),
-            live: idle(4),
+            idle: idle(0, 20),
+            idle_many: idle(0, 8),
+            live: idle(4, 20),
             handshake: handshake::HandshakeShape { connections: 20, rate: 100.0 },
             stream: stream::StreamShape { streams: 5, seconds: 1, script },
             ack: ack::AckShape { rate: 50.0, seconds: 1, connections: 5 },
