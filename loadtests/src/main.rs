@@ -48,7 +48,10 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(cli: cli::Cli) -> Result<ExitCode> {
-    Box::pin(cli.run()).await
+    // On a worker and not on this thread: what a worker spawns it runs itself, without waking another thread.
+    let mut work = tokio::task::JoinSet::new();
+    work.spawn(cli.run());
+    work.join_next().await.context("nothing was done")??
 }
 
 /// Listens on this machine only: what is served here is for measurements.
