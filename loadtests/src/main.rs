@@ -25,9 +25,10 @@ mod visitors;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The relay shares Onya's allocator: the floor must not differ in what it is built from.
 #[global_allocator]
@@ -51,7 +52,23 @@ async fn run(cli: cli::Cli) -> Result<ExitCode> {
     // On a worker and not on this thread: what a worker spawns it runs itself, without waking another thread.
     let mut work = tokio::task::JoinSet::new();
     work.spawn(cli.run());
-    work.join_next().await.context("nothing was done")??
+    tokio::select! {
+        Some(done) = work.join_next() => done?,
+        told = told_to_stop() => {
+            told?;
+            // What was started by it is ended with it.
+            work.shutdown().await;
+            bail!("told to stop")
+        }
+    }
+}
+
+async fn told_to_stop() -> Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = term.recv() => Ok(()),
+        told = tokio::signal::ctrl_c() => Ok(told?),
+    }
 }
 
 /// Listens on this machine only: what is served here is for measurements.

@@ -6,8 +6,9 @@
     reason = "a failed step ends the test, also in the functions that tests share"
 )]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -96,6 +97,22 @@ fn failure(arguments: &[&str]) -> String {
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     assert!(output.stdout.is_empty(), "nothing was measured");
     String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_token_that_is_refused_is_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(onya());
+    command.arg("serve").env_clear().envs([("PORT", "0"), ("ONYA_METRICS__PORT", "0"), ("LOG_LEVEL", "error")]);
+    let mut server = command.current_dir(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.strip_prefix("onya: ").unwrap().split(' ').next().unwrap();
+    let output = loadtest(&["stream", "--url", url, "--streams", "1", "--token", "nonsense"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("401") && said.contains("unauthenticated"), "{said}");
 }
 
 #[test]

@@ -37,10 +37,10 @@ pub(crate) struct HandshakeArgs {
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct HandshakeShape {
     /// Sockets
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 5000)]
     pub connections: usize,
     /// Sockets opened per second
-    #[arg(long, default_value_t = 500.0)]
+    #[arg(long, default_value_t = 2000.0)]
     pub rate: f64,
 }
 
