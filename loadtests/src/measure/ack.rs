@@ -13,11 +13,12 @@ use clap::Args;
 use onya_protocol::ServerFrame;
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Clocks;
 use super::commit;
 use super::crowd::{self, Opening};
+use super::reply::retry;
 use crate::figures::Figures;
 use crate::output::progress;
 use crate::pace::Pace;
@@ -72,6 +73,8 @@ struct Harvest {
     acks: Samples,
     /// How late messages were sent, which is this client's doing.
     late: Samples,
+    /// Messages that the server could not take at once. Their time counts from when they were first due.
+    again: usize,
 }
 
 pub(crate) async fn run(args: AckArgs) -> Result<Figures> {
@@ -108,6 +111,7 @@ pub(crate) async fn measure(target: Arc<Target>, shape: AckShape, probe: Option<
         let harvest = done??;
         all.acks.merge(harvest.acks);
         all.late.merge(harvest.late);
+        all.again += harvest.again;
     }
     bare.merge(commit::Probe::measure(probe.as_deref()).await?);
     figures.add("messages", all.acks.len() as f64, "");
@@ -126,6 +130,7 @@ fn summarise(figures: &mut Figures, all: Harvest, bare: commit::Probe) {
         figures.add("ack_p50_over_commit", acks.p50_ms - commit_ms, "ms");
         figures.add("ack_p99_over_commit", acks.p99_ms - commit_ms, "ms");
     }
+    figures.add("messages_sent_again", all.again as f64, "");
     figures.add_times("client_late", all.late);
 }
 
@@ -153,8 +158,7 @@ async fn talk(mut socket: Socket, share: Share) -> Result<Harvest> {
                 if next >= share.counted {
                     harvest.late.add(ns(due.elapsed()));
                 }
-                let say = json!({"type": "say", "client_msg_id": next.to_string(), "text": "Is anybody there?"});
-                socket.send(say.to_string()).await?;
+                socket.send(say(&next.to_string())).await?;
                 waiting.insert(next.to_string(), (next, due));
                 next += share.step;
             }
@@ -166,12 +170,21 @@ async fn talk(mut socket: Socket, share: Share) -> Result<Harvest> {
                         harvest.acks.add(ns(due.elapsed()));
                     }
                 }
-                ServerFrame::Refused(refusal) => bail!("refused: {} ({:?})", refusal.message, refusal.code),
+                ServerFrame::Refused(refusal) => {
+                    sleep(Duration::from_millis(retry(&refusal)?)).await;
+                    let name = refusal.client_msg_id.context("a refusal without its message")?.to_string();
+                    harvest.again += 1;
+                    socket.send(say(&name)).await?;
+                }
                 _ => {}
             },
         }
     }
     Ok(harvest)
+}
+
+fn say(name: &str) -> String {
+    json!({"type": "say", "client_msg_id": name, "text": "Is anybody there?"}).to_string()
 }
 
 fn ns(duration: Duration) -> i64 {

@@ -1,15 +1,21 @@
 //! A question and its streamed reply, read strictly: what a client must be able to rely on is checked at every frame.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use onya_protocol::{EntryBody, ServerFrame};
+use onya_protocol::{EntryBody, ErrorCode, Refusal, ServerFrame};
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use crate::clock::monotonic_ns;
 use crate::socket::{Socket, frame};
 use crate::upstream::script::Stamp;
 
+/// Pause before a command is sent again, in ms, if the server names none.
+const RETRY_MS: u64 = 100;
+/// A server that takes no message after so many is not slow, it is broken.
+const MOST_RETRIES: usize = 100;
 const DELTA: &str = r#"{"type":"delta""#;
 const END: &str = r#"{"type":"end"}"#;
 
@@ -22,7 +28,13 @@ pub(super) struct Reply {
     pub first_ns: u64,
     pub ended_ns: u64,
     pub frames: usize,
+    /// How often the question was sent again, because the server could not take it at that moment.
+    pub again: usize,
     pub text: String,
+    /// The question, as it was sent.
+    say: String,
+    /// When to send it again, in ms from now.
+    retry_after_ms: Option<u64>,
     /// The committed reply; a bare relay has none.
     committed: Option<String>,
 }
@@ -47,7 +59,7 @@ struct Delta<'a> {
 pub(super) async fn ask(socket: &mut Socket, bare: bool) -> Result<Reply> {
     let mut reply = Reply::say(socket, "load").await?;
     while !reply.is_whole(bare) {
-        reply.read(&socket.expect().await?)?;
+        reply.hear(socket).await?;
     }
     Ok(reply)
 }
@@ -57,8 +69,21 @@ impl Reply {
     pub(super) async fn say(socket: &mut Socket, who: &str) -> Result<Self> {
         let said_ns = monotonic_ns();
         let say = Say { r#type: "say", client_msg_id: &format!("{who}-{said_ns}"), text: "Where is my parcel?" };
-        socket.send(serde_json::to_string(&say)?).await?;
-        Ok(Self { said_ns, ..Self::default() })
+        let say = serde_json::to_string(&say)?;
+        socket.send(say.clone()).await?;
+        Ok(Self { said_ns, say, ..Self::default() })
+    }
+
+    /// Waits for the next frame and takes it in; sends the question again if it asks for that, as every client must.
+    pub(super) async fn hear(&mut self, socket: &mut Socket) -> Result<()> {
+        self.read(&socket.expect().await?)?;
+        if let Some(wait_ms) = self.retry_after_ms.take() {
+            ensure!(self.again < MOST_RETRIES, "the server did not take a message {MOST_RETRIES} times");
+            sleep(Duration::from_millis(wait_ms)).await;
+            self.again += 1;
+            socket.send(self.say.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Takes in one frame.
@@ -82,7 +107,7 @@ impl Reply {
                     self.committed = Some(text.clone());
                 }
             }
-            ServerFrame::Refused(refusal) => bail!("refused: {} ({:?})", refusal.message, refusal.code),
+            ServerFrame::Refused(refusal) => self.retry_after_ms = Some(retry(&refusal)?),
             ServerFrame::Reset(_) => bail!("a reply was withdrawn"),
             _ => {}
         }
@@ -127,6 +152,14 @@ impl Reply {
     /// When the upstream got the question and when it sent the first token.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         Stamp::read(self.whole())
+    }
+}
+
+/// When to send a refused command again, in ms; an error if that would not help.
+pub(super) fn retry(refusal: &Refusal) -> Result<u64> {
+    match refusal.code {
+        ErrorCode::Busy | ErrorCode::Unknown => Ok(refusal.retry_after_ms.unwrap_or(RETRY_MS)),
+        code => bail!("refused: {} ({code:?})", refusal.message),
     }
 }
 
@@ -195,6 +228,15 @@ mod tests {
     #[test]
     fn a_reply_that_failed_is_none() {
         assert!(Reply::default().read(&ended("failed", "")).is_err());
+    }
+
+    #[test]
+    fn a_busy_server_is_asked_again_and_a_firm_no_is_taken() {
+        let refused = |code: &str| json!({"type": "refused", "code": code, "message": "", "retry_after_ms": 70});
+        let mut reply = Reply::default();
+        reply.read(&refused("busy").to_string()).unwrap();
+        assert_eq!(reply.retry_after_ms, Some(70));
+        assert!(reply.read(&refused("closed").to_string()).is_err());
     }
 
     #[test]

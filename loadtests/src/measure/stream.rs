@@ -140,9 +140,8 @@ async fn one(socket: &mut Socket, run: &Run) -> Result<Reply> {
     let mut reply = Reply::say(socket, "load").await?;
     let mut tokens = 0;
     while !reply.is_whole(run.bare) {
-        let text = socket.expect().await?;
         let frames = reply.frames;
-        reply.read(&text)?;
+        reply.hear(socket).await?;
         let whole = run.expected.tokens_in(reply.whole().len(), tokens);
         run.tokens.fetch_add(whole - tokens, Relaxed);
         tokens = whole;
@@ -157,10 +156,11 @@ async fn one(socket: &mut Socket, run: &Run) -> Result<Reply> {
 fn summarise(figures: &mut Figures, harvests: Vec<Harvest>, ((from_ns, to_ns), script): ((u64, u64), ScriptArgs)) {
     let streamed = length(script) - Duration::from_millis(script.first_token_ms);
     let mut times: [Samples; 4] = Default::default();
-    let (mut complete, mut cut_short) = (0, 0);
+    let (mut complete, mut cut_short, mut again) = (0, 0, 0);
     for harvest in harvests {
         complete += harvest.replies.len();
         cut_short += harvest.replies.iter().filter(|reply| reply.is_cut_short()).count();
+        again += harvest.replies.iter().map(|reply| reply.again).sum::<usize>();
         figures.problems.extend(harvest.wrong);
         let measured = |reply: &&Reply| reply.said_ns >= from_ns && reply.first_ns <= to_ns;
         for reply in harvest.replies.iter().filter(measured) {
@@ -181,6 +181,7 @@ fn summarise(figures: &mut Figures, harvests: Vec<Harvest>, ((from_ns, to_ns), s
     figures.add_times("end_after_last_token", end);
     figures.add("replies_complete", complete as f64, "");
     figures.add("replies_whose_last_text_came_with_the_commit", cut_short as f64, "");
+    figures.add("messages_sent_again", again as f64, "");
     let wrong = figures.problems.len();
     figures.problems.truncate(5);
     figures.add("streams_wrong", wrong as f64, "");

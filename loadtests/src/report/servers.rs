@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::child::Kin;
+use crate::output::progress;
 use crate::target::{Target, TargetArgs};
 use crate::upstream::ScriptArgs;
 
@@ -26,6 +27,9 @@ const ALWAYS: [(&str, &str); 8] = [
     ("ONYA_DRAIN__REPLY_LIMIT_MS", "0"),
     ("ONYA_DRAIN__SOCKETS_WINDOW_MS", "0"),
 ];
+
+/// What it says on standard error, in its folder.
+const LOG: &str = "onya.log";
 
 /// An Onya with data of its own.
 pub(super) struct Onya {
@@ -68,7 +72,7 @@ impl Onya {
 
     /// Starts it, again if it was stopped, and gives how to reach it.
     pub(super) async fn start(&mut self) -> Result<Arc<Target>> {
-        let log = self.folder.path().join("onya.log");
+        let log = self.folder.path().join(LOG);
         let mut command = Command::new(&self.bin);
         // Nothing that happens to be exported here may steer what is measured.
         command.arg("serve").env_clear().envs(ALWAYS).current_dir(self.folder.path());
@@ -97,9 +101,13 @@ impl Onya {
         }
     }
 
-    /// Stops it and removes its data.
+    /// Stops it and removes its data, after showing what it warned of.
     pub(super) async fn end(mut self) -> Result<()> {
         self.stop().await?;
+        let log = std::fs::read_to_string(self.folder.path().join(LOG))?;
+        if let Some(last) = log.lines().last() {
+            progress(&format!("onya has logged {} lines, the last one: {last}", log.lines().count()));
+        }
         match self.database.take() {
             Some(database) => database.drop().await,
             None => Ok(()),
