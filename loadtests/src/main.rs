@@ -25,7 +25,7 @@ mod visitors;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -58,7 +58,7 @@ async fn run(cli: cli::Cli) -> Result<ExitCode> {
             told?;
             // What was started by it is ended with it.
             work.shutdown().await;
-            bail!("told to stop")
+            Ok(ExitCode::FAILURE)
         }
     }
 }
