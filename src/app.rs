@@ -30,7 +30,7 @@ use self::goodbye::Signals;
 use self::world::{SystemClock, SystemRandom};
 use crate::auth::{Issuer, KeySet, Verifier};
 use crate::config::Config;
-use crate::edge::{self, Edge, Listening, Origins, Probe, Readiness, ServeLimits, Sockets};
+use crate::edge::{self, Edge, Listening, Origins, Pages, Probe, Readiness, ServeLimits, Sockets};
 use crate::telemetry::Telemetry;
 use crate::{llm, store};
 
@@ -144,6 +144,7 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
         verifier: Verifier::new(&keys, &config.auth),
         issuer: Issuer::new(&keys, &config.auth),
         origins: Origins::only(config.server.effective_origins(ports.server.address.port())),
+        pages: Pages::new(&config.web),
         sockets: Sockets::new(config.server.max_sockets),
         limits: settings::edge(config),
         probes: parts,

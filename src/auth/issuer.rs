@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::keys::KeySet;
-use super::principal::{InvalidName, Role, check_display_name};
+use super::principal::{InvalidName, Principal, Role, TokenSource, check_display_name};
 use crate::config::AuthConfig;
 
 /// What a token says.
@@ -20,6 +20,9 @@ pub(super) struct Claims {
     pub(super) role: Role,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<Box<str>>,
+    /// Given to a visitor by the server itself: only such a token may be renewed by whoever holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) visitor: bool,
     pub(super) jti: Box<str>,
     pub(super) iat: u64,
     pub(super) nbf: u64,
@@ -65,6 +68,9 @@ pub enum IssueError {
     /// The display name is not allowed.
     #[error(transparent)]
     Name(#[from] InvalidName),
+    /// It is no token that the server gave to a visitor.
+    #[error("only a visitor's token is renewed here: whoever made this one makes the next")]
+    NotRenewable,
     /// The token could not be signed.
     #[error("the token could not be signed")]
     Signing(#[from] jsonwebtoken::errors::Error),
@@ -92,8 +98,22 @@ impl Issuer {
     /// # Errors
     /// When the token cannot be signed.
     pub fn anonymous_customer(&self) -> Result<IssuedToken, IssueError> {
-        let participant = ParticipantId(Uuid::now_v7());
-        self.issue(Grant { participant, role: Role::Customer, display_name: None, ttl_s: None })
+        self.visitor(ParticipantId(Uuid::now_v7()))
+    }
+
+    /// Another token for the same visitor, with a new end. The one before stays good until its own end.
+    ///
+    /// # Errors
+    /// [`IssueError::NotRenewable`] for everybody else, or when the token cannot be signed.
+    pub fn renew(&self, holder: &Principal) -> Result<IssuedToken, IssueError> {
+        if holder.source != TokenSource::Visitor {
+            return Err(IssueError::NotRenewable);
+        }
+        self.visitor(holder.participant)
+    }
+
+    fn visitor(&self, participant: ParticipantId) -> Result<IssuedToken, IssueError> {
+        self.sign(Grant { participant, role: Role::Customer, display_name: None, ttl_s: None }, true)
     }
 
     /// A token for a member of the team, with the configured life.
@@ -109,6 +129,10 @@ impl Issuer {
     /// # Errors
     /// When the name is not allowed or the token cannot be signed.
     pub fn issue(&self, grant: Grant) -> Result<IssuedToken, IssueError> {
+        self.sign(grant, false)
+    }
+
+    fn sign(&self, grant: Grant, visitor: bool) -> Result<IssuedToken, IssueError> {
         grant.display_name.as_deref().map_or(Ok(()), check_display_name)?;
         let configured = if grant.role == Role::Customer { self.customer_token_ttl_s } else { self.staff_token_ttl_s };
         let now = now_s();
@@ -118,6 +142,7 @@ impl Issuer {
             sub: grant.participant.0,
             role: grant.role,
             name: grant.display_name.map(String::into_boxed_str),
+            visitor,
             jti: Uuid::now_v7().simple().to_string().into_boxed_str(),
             iat: now,
             nbf: now,

@@ -1,4 +1,5 @@
-//! The keys that tokens are signed with: from the configuration, or generated once and kept.
+//! The keys that tokens are signed with: ours from the configuration, or generated once and kept; a site's from the
+//! configuration only.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -8,19 +9,20 @@ use std::path::{Path, PathBuf};
 
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::config::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_signing_keys};
+use crate::config::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_keys, shared_key};
 
 /// Bytes of a generated secret: as many as HS256 makes use of (RFC 7518, section 3.2).
 const SECRET_BYTES: usize = 32;
 
-/// The keys in force, at least one. The first signs, all verify.
+/// The keys in force. Of ours there is at least one: the first signs, all verify.
 #[derive(Clone)]
 pub struct KeySet {
     keys: Vec<NamedKey>,
+    identity: Vec<NamedKey>,
 }
 
 /// Why there are no keys.
@@ -39,6 +41,14 @@ pub enum KeysError {
     Malformed {
         /// The file.
         path: PathBuf,
+    },
+    /// A key of a site is one of ours, too: the site could make tokens for staff.
+    #[error(
+        "auth.identity_keys: {name} has the name or the secret of a key that Onya signs with; give the site another"
+    )]
+    Shared {
+        /// Name of the site's key.
+        name: String,
     },
     /// The system has no random bytes.
     #[error("the system gives no random bytes")]
@@ -60,25 +70,22 @@ struct KeyEntry {
 }
 
 impl KeySet {
-    /// Takes the configured keys; without any, those of the key file; without a file, generates a key and keeps it.
+    /// Takes the configured keys; without any of ours, those of the key file; without a file, generates a key and keeps it.
     ///
     /// Two processes that start at the same moment end with the same key.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or is not a key file.
+    /// When the file cannot be read or written, or is not a key file, or a site has a key of ours.
     pub fn load_or_generate(config: &AuthConfig) -> Result<Self, KeysError> {
-        if let Some(text) = &config.signing_keys {
-            // The loader has checked the form; a list that is none here has no key to offer.
-            let keys = parse_signing_keys(text.expose_secret()).unwrap_or_default();
-            let path = PathBuf::from("auth.signing_keys");
-            return if keys.is_empty() { Err(KeysError::Malformed { path }) } else { Ok(Self { keys }) };
+        let keys = match configured(config.signing_keys.as_ref(), "auth.signing_keys")? {
+            Some(keys) => keys,
+            None => kept_or_generated(&config.keys_file)?,
+        };
+        let identity = configured(config.identity_keys.as_ref(), "auth.identity_keys")?.unwrap_or_default();
+        match shared_key(&keys, &identity) {
+            Some(shared) => Err(KeysError::Shared { name: shared.id.clone() }),
+            None => Ok(Self { keys, identity }),
         }
-        let path = &config.keys_file;
-        if let Some(keys) = read(path)? {
-            return Ok(keys);
-        }
-        keep(path, &generate()?).map_err(|source| KeysError::Io { path: path.clone(), source })?;
-        read(path)?.ok_or_else(|| KeysError::Io { path: path.clone(), source: io::ErrorKind::NotFound.into() })
     }
 
     /// The key that new tokens are signed with.
@@ -87,13 +94,32 @@ impl KeySet {
         &self.keys[0]
     }
 
-    /// All keys.
+    /// All keys of ours.
     pub fn iter(&self) -> impl Iterator<Item = &NamedKey> {
         self.keys.iter()
     }
+
+    /// The keys of sites, which say who a customer is and nothing else.
+    pub fn identity(&self) -> impl Iterator<Item = &NamedKey> {
+        self.identity.iter()
+    }
 }
 
-fn read(path: &Path) -> Result<Option<KeySet>, KeysError> {
+/// The loader has checked the form; a list that is none here has no key to offer.
+fn configured(text: Option<&SecretString>, key: &str) -> Result<Option<Vec<NamedKey>>, KeysError> {
+    let malformed = || KeysError::Malformed { path: PathBuf::from(key) };
+    text.map(|text| parse_keys(text.expose_secret()).ok_or_else(malformed)).transpose()
+}
+
+fn kept_or_generated(path: &Path) -> Result<Vec<NamedKey>, KeysError> {
+    if let Some(keys) = read(path)? {
+        return Ok(keys);
+    }
+    keep(path, &generate()?).map_err(|source| KeysError::Io { path: path.to_owned(), source })?;
+    read(path)?.ok_or_else(|| KeysError::Io { path: path.to_owned(), source: io::ErrorKind::NotFound.into() })
+}
+
+fn read(path: &Path) -> Result<Option<Vec<NamedKey>>, KeysError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -106,7 +132,7 @@ fn read(path: &Path) -> Result<Option<KeySet>, KeysError> {
     let file: KeyFile = serde_json::from_str(&text).map_err(|_| malformed())?;
     let keys: Option<Vec<NamedKey>> = file.keys.into_iter().map(named_key).collect();
     let keys = keys.filter(|keys| !keys.is_empty()).ok_or_else(malformed)?;
-    Ok(Some(KeySet { keys }))
+    Ok(Some(keys))
 }
 
 fn named_key(entry: KeyEntry) -> Option<NamedKey> {

@@ -1,11 +1,14 @@
 //! Who is calling: from a token to a [`Principal`], and from a role to a token.
 //!
-//! Tokens are JWTs that Onya signs itself with HS256. The token's header names its key (`kid`), and this name is
-//! looked up in the [`KeySet`] and nowhere else: the algorithm belongs to the key, and key material or addresses that a
-//! token brings along are ignored. What a role may do is not decided here.
+//! Tokens are JWTs with HS256. Onya signs those of visitors and staff itself; the company's site may sign who its customer
+//! is, with keys that are good for nothing else. The token's header names its key (`kid`), and this name is looked up in
+//! the [`KeySet`] and nowhere else: the algorithm and what may be claimed belong to the key, and key material or addresses
+//! that a token brings along are ignored. What a role may do is not decided here.
 //!
-//! Read `keys.rs` for where keys come from, `issuer.rs` for what a token says, `verifier.rs` for what is checked.
+//! Read `keys.rs` for where keys come from, `issuer.rs` for what a token says, `verifier.rs` for what is checked,
+//! `identity.rs` for what is believed of a site's token.
 
+mod identity;
 mod issuer;
 mod keys;
 mod principal;
@@ -16,5 +19,5 @@ mod tests;
 
 pub use issuer::{Grant, IssueError, IssuedToken, Issuer};
 pub use keys::{KeySet, KeysError};
-pub use principal::{InvalidName, InvalidRole, Principal, Role};
+pub use principal::{InvalidName, InvalidRole, Principal, Role, TokenSource};
 pub use verifier::{AuthError, MAX_TOKEN_BYTES, Verifier};

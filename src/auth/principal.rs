@@ -69,6 +69,17 @@ impl FromStr for Role {
     }
 }
 
+/// Where somebody's token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// The server gave it to a visitor whom nobody knows.
+    Visitor,
+    /// The operator made it.
+    Operator,
+    /// The company's site signed it for a customer whom it knows.
+    Site,
+}
+
 /// Somebody who has shown a valid token. Its `Debug` leaves the name out, so that it never reaches a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -78,8 +89,8 @@ pub struct Principal {
     pub role: Role,
     /// What others see them called, if they have said.
     pub display_name: Option<Box<str>>,
-    /// Identifier of the token (`jti`).
-    pub token_id: Box<str>,
+    /// Where their token comes from.
+    pub source: TokenSource,
     /// End of the token, in seconds since 1970.
     pub expires_at_s: u64,
 }

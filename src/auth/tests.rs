@@ -1,5 +1,7 @@
 //! What is promised of tokens: ours are accepted across restarts, and nothing else is, ever.
 
+mod sites;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -24,6 +26,7 @@ fn config(keys_file: &Path) -> AuthConfig {
 fn configured() -> AuthConfig {
     let mut config = config(Path::new("unused"));
     config.signing_keys = Some(format!("now:{},before:{}", "ab".repeat(32), "cd".repeat(32)).into());
+    config.identity_keys = Some(format!("shop:{}", "ee".repeat(32)).into());
     config
 }
 
@@ -255,10 +258,28 @@ fn broken_texts() -> Vec<(&'static str, String, AuthError)> {
 }
 
 #[test]
+fn only_a_visitor_is_given_another_token_for_the_old_one() {
+    let (issuer, verifier) = (issuer(), verifier());
+    let first = issuer.anonymous_customer().unwrap();
+    let second = issuer.renew(&verifier.verify(&first.token).unwrap()).unwrap();
+    assert_eq!(second.participant, first.participant);
+    let third = issuer.renew(&verifier.verify(&second.token).unwrap()).unwrap();
+    assert_eq!(verifier.verify(&third.token).unwrap().participant, first.participant);
+    for role in Role::ALL {
+        let grant = Grant { participant: first.participant, role, display_name: None, ttl_s: Some(90) };
+        let principal = verifier.verify(&issuer.issue(grant).unwrap().token).unwrap();
+        assert!(matches!(issuer.renew(&principal), Err(IssueError::NotRenewable)), "{role}");
+    }
+    let staff = verifier.verify(&signed(&good_header(), &with(good_claims(), "visitor", json!(true)))).unwrap();
+    assert!(matches!(issuer.renew(&staff), Err(IssueError::NotRenewable)));
+}
+
+#[test]
 fn no_forged_token_is_accepted() {
     let verifier = verifier();
-    let table: Vec<_> = forged_headers().into_iter().chain(forged_claims()).chain(broken_texts()).collect();
-    assert!(table.len() >= 40);
+    let forged = forged_headers().into_iter().chain(forged_claims()).chain(broken_texts());
+    let table: Vec<_> = forged.chain(sites::forged()).collect();
+    assert!(table.len() >= 100);
     let mut wrong = Vec::new();
     for (what, token, expected) in table {
         let outcome = verifier.verify(&token);

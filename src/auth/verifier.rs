@@ -6,11 +6,13 @@ use std::sync::Arc;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use onya_core::ParticipantId;
+use serde::de::DeserializeOwned;
 
-use super::issuer::Claims;
+use super::identity::IdentityClaims;
+use super::issuer::{Claims, now_s};
 use super::keys::KeySet;
-use super::principal::{Principal, check_display_name};
-use crate::config::AuthConfig;
+use super::principal::{Principal, Role, TokenSource, check_display_name};
+use crate::config::{AuthConfig, NamedKey};
 
 /// Longest token that is looked at, in bytes; ours have about 450.
 pub const MAX_TOKEN_BYTES: usize = 4096;
@@ -21,8 +23,21 @@ const MAX_LEEWAY_S: u64 = 60;
 /// Checks tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Verifier {
-    keys: Arc<BTreeMap<String, DecodingKey>>,
-    validation: Arc<Validation>,
+    rules: Arc<Rules>,
+}
+
+struct Rules {
+    keys: BTreeMap<String, Key>,
+    ours: Validation,
+    sites: Validation,
+    /// Longest life that a site's token may have left, the difference between clocks included, in seconds.
+    longest_identity_s: u64,
+}
+
+/// Whose key it is decides what may be claimed with it.
+enum Key {
+    Ours(DecodingKey),
+    Site(DecodingKey),
 }
 
 /// Why a token is not accepted. None of them says what the token contains.
@@ -40,6 +55,9 @@ pub enum AuthError {
     /// Its signature or algorithm is not that of its key.
     #[error("the token's signature is wrong")]
     Forged,
+    /// It is a site's, and would be good for longer than a site's may.
+    #[error("the token ends later than auth.identity_max_ttl_s allows")]
+    LivesTooLong,
     /// It is no token of ours: its form, its issuer, its audience or one of its claims.
     #[error("the token is malformed")]
     Malformed,
@@ -49,14 +67,15 @@ impl Verifier {
     /// Accepts tokens of any key of the set.
     #[must_use]
     pub fn new(keys: &KeySet, config: &AuthConfig) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[&config.issuer]);
-        validation.set_audience(&[&config.audience]);
-        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        validation.validate_nbf = true;
-        validation.leeway = config.leeway_s.min(MAX_LEEWAY_S);
-        let keys = keys.iter().map(|key| (key.id.clone(), DecodingKey::from_secret(&key.secret)));
-        Self { keys: Arc::new(keys.collect()), validation: Arc::new(validation) }
+        let mut ours = validation(config, &["exp", "nbf", "iss", "aud", "sub"]);
+        ours.set_issuer(&[&config.issuer]);
+        let sites = validation(config, &["exp", "aud", "sub"]);
+        let longest_identity_s = config.identity_max_ttl_s.saturating_add(sites.leeway);
+        let decoding = |key: &NamedKey| DecodingKey::from_secret(&key.secret);
+        let site_keys = keys.identity().map(|key| (key.id.clone(), Key::Site(decoding(key))));
+        // Ours come last: should a name come twice, it is not the site's.
+        let keys = site_keys.chain(keys.iter().map(|key| (key.id.clone(), Key::Ours(decoding(key))))).collect();
+        Self { rules: Arc::new(Rules { keys, ours, sites, longest_identity_s }) }
     }
 
     /// Says whose token it is.
@@ -73,10 +92,28 @@ impl Verifier {
             return Err(AuthError::Malformed);
         }
         let kid = header.kid.ok_or(AuthError::Malformed)?;
-        let key = self.keys.get(&kid).ok_or(AuthError::UnknownKey)?;
-        let data = jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(|error| classify(&error))?;
-        principal(data.claims)
+        let rules = &*self.rules;
+        match rules.keys.get(&kid).ok_or(AuthError::UnknownKey)? {
+            Key::Ours(key) => principal(claims::<Claims>(token, key, &rules.ours)?),
+            Key::Site(key) => {
+                let latest_end_s = now_s().saturating_add(rules.longest_identity_s);
+                claims::<IdentityClaims>(token, key, &rules.sites)?.customer(latest_end_s)
+            }
+        }
     }
+}
+
+fn validation(config: &AuthConfig, required: &[&str]) -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&[&config.audience]);
+    validation.set_required_spec_claims(required);
+    validation.validate_nbf = true;
+    validation.leeway = config.leeway_s.min(MAX_LEEWAY_S);
+    validation
+}
+
+fn claims<C: DeserializeOwned>(token: &str, key: &DecodingKey, rules: &Validation) -> Result<C, AuthError> {
+    jsonwebtoken::decode(token, key, rules).map(|data| data.claims).map_err(|error| classify(&error))
 }
 
 fn classify(error: &jsonwebtoken::errors::Error) -> AuthError {
@@ -97,7 +134,11 @@ fn principal(claims: Claims) -> Result<Principal, AuthError> {
         participant: ParticipantId(claims.sub),
         role: claims.role,
         display_name: claims.name,
-        token_id: claims.jti,
+        source: if claims.visitor && claims.role == Role::Customer {
+            TokenSource::Visitor
+        } else {
+            TokenSource::Operator
+        },
         expires_at_s: claims.exp,
     })
 }

@@ -21,10 +21,14 @@ pub struct AuthConfig {
     pub staff_token_ttl_s: u64,
     /// Difference between clocks that is forgiven, in seconds; at most 60.
     pub leeway_s: u64,
-    /// Keys as [`parse_signing_keys`] reads them; none means that they are generated and kept in `keys_file`.
+    /// Keys as [`parse_keys`] reads them; none means that they are generated and kept in `keys_file`.
     pub signing_keys: Option<SecretString>,
     /// File of the generated keys; `keys.json` under the data folder when none is configured.
     pub keys_file: PathBuf,
+    /// Keys of the company's sites, as [`parse_keys`] reads them; with them, sites say who their customer is.
+    pub identity_keys: Option<SecretString>,
+    /// Longest life that a site's token may have left, in seconds.
+    pub identity_max_ttl_s: u64,
 }
 
 /// A key by its name (`kid`).
@@ -42,23 +46,22 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("auth.customer_token_ttl_s", 60, 34_560_000),
     Rule::integer("auth.staff_token_ttl_s", 60, 2_592_000),
     Rule::integer("auth.leeway_s", 0, 60),
-    Rule::text(
-        "auth.signing_keys",
-        "name:secret, separated by commas or lines, different names, each secret 32 bytes or more in hexadecimal",
-        is_key_list,
-    )
-    .optional()
-    .secret(),
+    Rule::text("auth.signing_keys", KEY_LIST, is_key_list).optional().secret(),
     Rule::text("auth.keys_file", "a path", is_some_text).optional(),
+    Rule::text("auth.identity_keys", KEY_LIST, is_key_list).optional().secret(),
+    Rule::integer("auth.identity_max_ttl_s", 60, 2_592_000),
 ];
 
+const KEY_LIST: &str =
+    "name:secret, separated by commas or lines, different names, each secret 32 bytes or more in hexadecimal";
+
 fn is_key_list(text: &str) -> bool {
-    parse_signing_keys(text).is_some()
+    parse_keys(text).is_some()
 }
 
 /// Reads `name:hex,name:hex` (or one a line) in its order; `None` when a part of it is malformed or a name comes twice.
 #[must_use]
-pub fn parse_signing_keys(text: &str) -> Option<Vec<NamedKey>> {
+pub fn parse_keys(text: &str) -> Option<Vec<NamedKey>> {
     let mut keys: Vec<NamedKey> = Vec::new();
     for part in text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
         let (id, secret) = part.split_once(':')?;
@@ -69,6 +72,12 @@ pub fn parse_signing_keys(text: &str) -> Option<Vec<NamedKey>> {
         keys.push(NamedKey { id: id.to_owned(), secret });
     }
     if keys.is_empty() { None } else { Some(keys) }
+}
+
+/// A key of a site that is one of ours by its name or its secret: whoever has it could then make tokens of ours.
+#[must_use]
+pub fn shared_key<'a>(ours: &[NamedKey], sites: &'a [NamedKey]) -> Option<&'a NamedKey> {
+    sites.iter().find(|site| ours.iter().any(|own| own.id == site.id || own.secret == site.secret))
 }
 
 /// Whether the text may name a key.
@@ -93,7 +102,7 @@ mod tests {
     #[test]
     fn signing_keys_are_read_in_their_order() {
         let (new, old) = ("ab".repeat(32), "0F".repeat(40));
-        let keys = parse_signing_keys(&format!("new:{new},\n old:{old}\n")).unwrap();
+        let keys = parse_keys(&format!("new:{new},\n old:{old}\n")).unwrap();
         assert_eq!(keys.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["new", "old"]);
         assert_eq!(keys[0].secret, [0xab; 32]);
         assert_eq!(keys[1].secret, [0x0f; 40]);
@@ -115,7 +124,7 @@ mod tests {
             format!("a:{good},b"),
         ];
         for list in lists {
-            assert!(parse_signing_keys(&list).is_none(), "{list}");
+            assert!(parse_keys(&list).is_none(), "{list}");
         }
     }
 }

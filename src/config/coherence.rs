@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::layers::Setting;
 use super::problem::Problem;
-use super::{Config, LlmProvider, Profile};
+use super::{Config, LlmProvider, Profile, parse_keys, shared_key};
 
 pub(super) fn check(config: &Config, settings: &BTreeMap<String, Setting>, problems: &mut Vec<Problem>) {
     let mut report = |wrong: bool, key: &str, must: String| {
@@ -18,6 +20,7 @@ pub(super) fn check(config: &Config, settings: &BTreeMap<String, Setting>, probl
     check_ports(config, &mut report);
     check_llm(config, &mut report);
     check_languages(config, &mut report);
+    check_keys(config, &mut report);
     if config.profile == Profile::Production {
         check_production(config, &mut report);
     }
@@ -81,10 +84,21 @@ fn check_languages(config: &Config, report: &mut Report<'_>) {
     report(missing, "notices.default_language", format!("not allowed; allowed is {}", known.join(" or ")));
 }
 
+fn check_keys(config: &Config, report: &mut Report<'_>) {
+    let read = |keys: &Option<SecretString>| {
+        keys.as_ref().and_then(|keys| parse_keys(keys.expose_secret())).unwrap_or_default()
+    };
+    let shared = shared_key(&read(&config.auth.signing_keys), &read(&config.auth.identity_keys)).is_some();
+    let must = "must have no name and no secret of auth.signing_keys: whoever signs for a site must not sign for staff";
+    report(shared, "auth.identity_keys", must.to_owned());
+}
+
 fn check_production(config: &Config, report: &mut Report<'_>) {
     let must = "the production profile refuses the mock model: set LLM_PROVIDER=openai".to_owned();
     report(config.llm.provider == LlmProvider::Mock, "llm.provider", must);
     let must =
         "the production profile refuses generated keys: set ONYA_AUTH__SIGNING_KEYS or ONYA_AUTH__SIGNING_KEYS_FILE";
     report(config.auth.signing_keys.is_none(), "auth.signing_keys", must.to_owned());
+    let must = "the production profile serves no example page".to_owned();
+    report(config.web.example_page, "web.example_page", must);
 }

@@ -30,10 +30,11 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod web;
 
 use serde::Deserialize;
 
-pub use auth::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_signing_keys};
+pub use auth::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_keys, shared_key};
 pub use conversation::ConversationConfig;
 pub use database::DatabaseConfig;
 pub use drain::DrainConfig;
@@ -51,6 +52,7 @@ pub use rule::{Allowed, Rule, Secrecy};
 pub use server::ServerConfig;
 pub use socket::SocketConfig;
 pub use trace::TraceConfig;
+pub use web::WebConfig;
 
 /// The default file, as it is built in.
 pub const DEFAULT_TOML: &str = include_str!("../../config/onya.default.toml");
@@ -64,6 +66,8 @@ pub struct Config {
     pub profile: Profile,
     /// The server that customers and staff connect to.
     pub server: ServerConfig,
+    /// The customer's app inside other sites.
+    pub web: WebConfig,
     /// Where `/metrics` is served.
     pub metrics: MetricsConfig,
     /// This process: its name and its folder.
@@ -138,6 +142,7 @@ impl Profile {
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [
         server::RULES,
+        web::RULES,
         metrics::RULES,
         node::RULES,
         database::RULES,

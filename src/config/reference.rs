@@ -19,7 +19,7 @@ opens, all at once; `onya check-config` shows the result with secrets masked, an
 
 A variable that is empty counts as not set; a list is written with commas. Where a key has two variables, set one. A
 secret can also be read from a file whose path is in the variable with `_FILE` at its end. The production profile
-refuses the mock model and generated signing keys.
+refuses the mock model, generated signing keys and the example page.
 ";
 
 /// The reference as Markdown.

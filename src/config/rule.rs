@@ -35,6 +35,8 @@ pub enum Allowed {
         /// Largest.
         max: f64,
     },
+    /// Yes or no.
+    Boolean,
     /// One of a few words.
     OneOf(&'static [&'static str]),
     /// A text of some form.
@@ -71,6 +73,10 @@ impl Rule {
 
     pub(super) const fn float(key: &'static str, min: f64, max: f64) -> Self {
         Self::new(key, Allowed::Float { min, max })
+    }
+
+    pub(super) const fn boolean(key: &'static str) -> Self {
+        Self::new(key, Allowed::Boolean)
     }
 
     pub(super) const fn one_of(key: &'static str, words: &'static [&'static str]) -> Self {
@@ -130,6 +136,7 @@ impl Rule {
                 let number = i32::try_from(*number).ok()?;
                 return self.accept(&Value::Float(number.into()));
             }
+            (Allowed::Boolean, Value::Boolean(_)) => true,
             (Allowed::OneOf(words), Value::String(word)) => words.contains(&word.as_str()),
             (Allowed::Text { check, .. }, Value::String(text)) => check(text),
             (Allowed::List { check, .. }, Value::Array(items)) => {
@@ -145,6 +152,7 @@ impl Rule {
         let value = match self.allowed {
             Allowed::Integer { .. } => Value::Integer(text.trim().parse().ok()?),
             Allowed::Float { .. } => Value::Float(text.trim().parse().ok()?),
+            Allowed::Boolean => Value::Boolean(text.trim().parse().ok()?),
             Allowed::OneOf(_) => Value::String(text.trim().to_owned()),
             Allowed::Text { .. } => Value::String(text.to_owned()),
             Allowed::List { .. } => {
@@ -161,6 +169,7 @@ impl Rule {
         let text = match self.allowed {
             Allowed::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Allowed::Float { min, max } => format!("a number from {min:?} to {max:?}"),
+            Allowed::Boolean => "true or false".to_owned(),
             Allowed::OneOf(words) => words.join(" or "),
             Allowed::Text { form, .. } | Allowed::List { form, .. } => form.to_owned(),
         };

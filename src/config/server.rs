@@ -50,15 +50,15 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// A browser sends an origin in lower case, without a path and without the default port.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else {
         return false;
     };
     let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
     matches!(scheme, "http" | "https")
-        && !authority.contains(['/', '?', '#', '@', '*'])
+        && authority.bytes().all(is_plain)
         && !authority.ends_with(default_port)
-        && !text.bytes().any(|byte| byte.is_ascii_uppercase())
         && text.parse::<Uri>().is_ok_and(|uri| is_host_and_port(&uri, authority))
 }
 
@@ -79,7 +79,8 @@ mod tests {
         }
         let bad = ["*", "null", "", "chat.example.com", "https://", "https://a.b/", "https://a.b/path", "https://A.b"];
         let worse = ["ftp://a.b", "https://u@a.b", "https://*.a.b", "https://a.b:443", "http://a.b:80", "http://a.b:x"];
-        for bad in bad.into_iter().chain(worse) {
+        let written_otherwise = ["https://a.b;c", "https://a.b,c", "https://a.b'", "https://bücher.example"];
+        for bad in bad.into_iter().chain(worse).chain(written_otherwise) {
             assert!(!is_origin(bad), "{bad}");
         }
     }

@@ -230,8 +230,12 @@ fn the_production_profile_refuses_the_mock_model_and_generated_keys() {
     inputs.environment.insert("LLM_PROVIDER".to_owned(), "openai".to_owned());
     inputs.environment.insert("OPENAI_API_KEY".to_owned(), "sk-1".to_owned());
     inputs.environment.insert("ONYA_AUTH__SIGNING_KEYS".to_owned(), format!("a:{KEY}"));
+    inputs.environment.insert("ONYA_WEB__EXAMPLE_PAGE".to_owned(), "true".to_owned());
+    assert!(refused(&inputs).contains("web.example_page = true (environment ONYA_WEB__EXAMPLE_PAGE): the production"));
+    inputs.environment.remove("ONYA_WEB__EXAMPLE_PAGE");
     let config = load(&inputs).unwrap().config;
     assert_eq!(config.profile, Profile::Production);
+    assert!(!config.web.example_page);
     assert_eq!(config.trace.sampling_rate, 0.1);
 }
 
@@ -258,6 +262,41 @@ fn settings_that_contradict_each_other_are_refused() {
         let text = refused(&Inputs { flags: vec![flag(key, value)], ..Inputs::default() });
         assert!(text.contains("1 problem\n") && text.contains(part), "{key}: {text}");
     }
+}
+
+#[test]
+fn sites_and_switches_are_read_from_a_file_and_from_the_environment() {
+    let site = "https://www.example.com";
+    let (_folder, mut inputs) = with_file(&format!("[web]\nframe_ancestors = [\"{site}\"]\nexample_page = false\n"));
+    let web = load(&inputs).unwrap().config.web;
+    assert_eq!((web.frame_ancestors, web.example_page), (vec![site.to_owned()], false));
+    inputs.environment.insert("ONYA_WEB__EXAMPLE_PAGE".to_owned(), "true".to_owned());
+    assert!(load(&inputs).unwrap().config.web.example_page);
+    for (key, value) in [("web.frame_ancestors", "https://a.example/chat"), ("web.example_page", "yes")] {
+        let text = refused(&Inputs { flags: vec![flag(key, value)], ..Inputs::default() });
+        assert!(text.contains("1 problem\n") && text.contains(key) && text.contains("not allowed"), "{text}");
+    }
+}
+
+#[test]
+fn a_site_may_not_be_given_a_key_that_signs_for_staff() {
+    let other = "ff".repeat(32);
+    let given = |identity: &str| {
+        inputs(&[("ONYA_AUTH__SIGNING_KEYS", &format!("a:{KEY}")), ("ONYA_AUTH__IDENTITY_KEYS", identity)])
+    };
+    for shared in [format!("a:{other}"), format!("shop:{KEY}"), format!("shop:{other},b:{KEY}")] {
+        let text = refused(&given(&shared));
+        assert!(text.contains("1 problem\n") && text.contains("auth.identity_keys = \"***\""), "{text}");
+        assert!(!text.contains(&other) && !text.contains(KEY), "{text}");
+    }
+    assert!(refused(&given("shop:short")).contains("name:secret"));
+    let auth = load(&given(&format!("shop:{other}"))).unwrap().config.auth;
+    assert_eq!(parse_keys(auth.identity_keys.unwrap().expose_secret()).unwrap()[0].id, "shop");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    std::fs::write(&path, format!("shop:{other}\n")).unwrap();
+    let from_file = inputs(&[("ONYA_AUTH__IDENTITY_KEYS_FILE", path.to_str().unwrap())]);
+    assert!(load(&from_file).unwrap().config.auth.identity_keys.is_some());
 }
 
 #[test]

@@ -67,6 +67,9 @@ impl From<AuthError> for Failure {
 
 impl From<IssueError> for Failure {
     fn from(error: IssueError) -> Self {
+        if matches!(error, IssueError::NotRenewable) {
+            return Self::new(ErrorCode::Forbidden, error.to_string());
+        }
         tracing::error!(%error, "no token could be made");
         Self::new(ErrorCode::Internal, "no token can be made")
     }
@@ -77,9 +80,11 @@ impl From<IssueError> for Failure {
 pub fn auth_code(error: AuthError) -> ErrorCode {
     match error {
         AuthError::Expired => ErrorCode::TokenExpired,
-        AuthError::NotYetValid | AuthError::UnknownKey | AuthError::Forged | AuthError::Malformed => {
-            ErrorCode::Unauthenticated
-        }
+        AuthError::NotYetValid
+        | AuthError::UnknownKey
+        | AuthError::Forged
+        | AuthError::LivesTooLong
+        | AuthError::Malformed => ErrorCode::Unauthenticated,
     }
 }
 

@@ -22,6 +22,9 @@ use crate::telemetry::traceparent;
 /// Names a command, so that it can be repeated without harm.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
+/// Somebody with a valid token.
+pub(super) struct Holder(pub(super) Principal);
+
 /// Somebody with a role in conversations.
 pub(super) struct Caller(pub(super) Person);
 
@@ -68,13 +71,22 @@ pub(super) fn forbidden() -> Failure {
     Failure::new(ErrorCode::Forbidden, "this role may not do that")
 }
 
-impl FromRequestParts<Arc<Edge>> for Caller {
+impl FromRequestParts<Arc<Edge>> for Holder {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
         let missing = || Failure::new(ErrorCode::Unauthenticated, "a token is needed: Authorization: Bearer TOKEN");
         let token = bearer(&parts.headers).ok_or_else(missing)??;
-        person(&edge.verifier.verify(token)?).map(Self)
+        Ok(Self(edge.verifier.verify(token)?))
+    }
+}
+
+impl FromRequestParts<Arc<Edge>> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
+        let Holder(principal) = Holder::from_request_parts(parts, edge).await?;
+        person(&principal).map(Self)
     }
 }
 

@@ -25,6 +25,7 @@ use onya_actors::Sessions;
 use onya_actors::ports::Random;
 
 pub use health::{Probe, ProbeOutcome};
+pub use http::pages::Pages;
 pub use limits::Sockets;
 pub use origin::Origins;
 pub use router::{metrics_router, openapi, router};
@@ -43,6 +44,8 @@ pub struct Edge {
     pub issuer: Issuer,
     /// Pages that may call.
     pub origins: Origins,
+    /// What the pages may do.
+    pub pages: Pages,
     /// Open WebSockets.
     pub sockets: Sockets,
     /// Sizes and times in force.

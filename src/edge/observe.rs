@@ -18,6 +18,8 @@ use crate::telemetry::traceparent;
 
 /// Pages set a policy of their own; everything else is data and may do nothing.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+/// How a policy says that no page may show this one.
+const NO_FRAME: &str = "frame-ancestors 'none'";
 
 /// The gate, the limit and the measurements.
 pub(super) async fn observe(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
@@ -65,17 +67,24 @@ fn with_headers(mut response: Response) -> Response {
     let always = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
-    let unless_set = [(header::CONTENT_SECURITY_POLICY, DATA_POLICY), (header::CACHE_CONTROL, "no-store")];
+    let unless_set = [
+        (header::CONTENT_SECURITY_POLICY, DATA_POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
     let headers = response.headers_mut();
     for (name, value) in always {
         headers.insert(name, HeaderValue::from_static(value));
     }
     for (name, value) in unless_set {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // The same for browsers that know no policy. It cannot list sites, and would forbid those that the policy allows.
+    let policy = headers.get(header::CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    if policy.is_some_and(|policy| policy.contains(NO_FRAME)) {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     response
 }

@@ -260,8 +260,8 @@ async fn an_address_that_is_none_and_a_wrong_method_are_answered_in_the_same_for
     let socket = format!("/v1/conversations/{}/socket", visitor.conversation);
     let table = [
         (Method::GET, "/v1/nothing", 404, "not_found"),
-        (Method::GET, "/assets/package.json", 404, "not_found"),
-        (Method::GET, "/assets/..%2fpackage.json", 404, "not_found"),
+        (Method::GET, "/pages/package.json", 404, "not_found"),
+        (Method::GET, "/pages/..%2fpackage.json", 404, "not_found"),
         (Method::DELETE, "/v1/conversations", 405, "bad_request"),
         (Method::GET, "/v1/tokens/anonymous", 405, "bad_request"),
         (Method::POST, "/health", 405, "bad_request"),

@@ -5,7 +5,7 @@ START_ATTEMPTS=5
 
 # Everything that `cargo test` needs: tools, servers, and their addresses in the environment.
 start_test_environment() {
-  local tools=(upstream k6)
+  local tools=(nginx upstream k6)
   if [[ -z ${TEST_DATABASE_URL:-} ]]; then tools+=(postgres); elif find_postgres; then export TEST_PG_BIN; fi
   [[ -n ${TEST_REDIS_URL:-} ]] || tools+=(redis)
   provide_tools "${tools[@]}"
@@ -15,7 +15,7 @@ start_test_environment() {
 
 print_exports() {
   local name
-  for name in TEST_DATABASE_URL TEST_REDIS_URL TEST_PG_BIN TEST_UPSTREAM_CLI TEST_K6 TEST_CHROMIUM TEST_PLAYWRIGHT; do
+  for name in TEST_DATABASE_URL TEST_REDIS_URL TEST_PG_BIN TEST_NGINX TEST_UPSTREAM_CLI TEST_K6 TEST_CHROMIUM TEST_PLAYWRIGHT; do
     [[ -z ${!name:-} ]] || printf 'export %s=%q\n' "$name" "${!name}"
   done
 }

@@ -4,9 +4,10 @@
 
 POSTGRES_OLDEST=15
 REDIS_OLDEST=7
+NGINX_OLDEST=1.20
 NODE_OLDEST=20
 
-# provide_tools NAME…, of: postgres redis upstream k6 browser
+# provide_tools NAME…, of: postgres redis nginx upstream k6 browser
 provide_tools() {
   local tool packages=()
   require_python
@@ -19,6 +20,12 @@ provide_tools() {
         }
         ;;
       redis) find_redis || packages+=(redis-server) ;;
+      nginx)
+        find_nginx || {
+          [[ -z ${TEST_NGINX:-} ]] || die "TEST_NGINX=$TEST_NGINX is no nginx $NGINX_OLDEST or newer with gzip_static"
+          packages+=(nginx)
+        }
+        ;;
       upstream) require_node ;;
       k6) python_can_make_venv || packages+=(python3-venv) ;;
       browser)
@@ -43,6 +50,21 @@ provide_postgres() {
 
 provide_redis() {
   find_redis || die "no redis-server of version $REDIS_OLDEST or newer beside redis-cli in PATH; install one or set TEST_REDIS_URL"
+}
+
+provide_nginx() {
+  find_nginx || die "nginx $NGINX_OLDEST or newer with gzip_static was installed but is not in PATH or /usr/sbin; set TEST_NGINX"
+  export TEST_NGINX
+}
+
+# Debian keeps it where only root looks.
+find_nginx() {
+  TEST_NGINX=${TEST_NGINX:-$(PATH=$PATH:/usr/sbin command -v nginx || true)}
+  [[ -n $TEST_NGINX && -f $TEST_NGINX && -x $TEST_NGINX ]] || return 1
+  local built version
+  built=$("$TEST_NGINX" -V 2>&1)
+  version=$(sed -n -E 's|^nginx version: [^/]*/([0-9.]+).*|\1|p' <<<"$built")
+  [[ $built == *http_gzip_static_module* && $(printf '%s\n' "$NGINX_OLDEST" "$version" | sort -V | head -n 1) == "$NGINX_OLDEST" ]]
 }
 
 # Sets TEST_PG_BIN to the newest server found.
@@ -92,13 +114,13 @@ python_can_make_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 install_packages() {
   local install=(apt-get install -y --no-install-recommends "$@") root=()
   ((EUID == 0)) || root=(sudo)
-  command -v apt-get >/dev/null || die "missing: $*; there is no apt-get here, so install them by hand (PostgreSQL >= $POSTGRES_OLDEST, Redis >= $REDIS_OLDEST, Chromium), or set TEST_DATABASE_URL, TEST_REDIS_URL and TEST_CHROMIUM"
+  command -v apt-get >/dev/null || die "missing: $*; there is no apt-get here, so install them by hand (PostgreSQL >= $POSTGRES_OLDEST, Redis >= $REDIS_OLDEST, nginx >= $NGINX_OLDEST, Chromium), or set TEST_DATABASE_URL, TEST_REDIS_URL, TEST_NGINX and TEST_CHROMIUM"
   if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
     die "missing: $*; this user may not install packages without a password. Type:
 
     sudo apt-get update && sudo ${install[*]}
 
-or set TEST_DATABASE_URL and TEST_REDIS_URL to servers that are already running, and TEST_CHROMIUM to the browser."
+or set TEST_DATABASE_URL and TEST_REDIS_URL to servers that are already running, TEST_NGINX and TEST_CHROMIUM to the programs."
   fi
   ((EUID == 0)) || root=(sudo -n)
   say "installing $*"

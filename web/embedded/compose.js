@@ -1,4 +1,4 @@
-// What both pages do alike around a timeline: writing, staying at its end, and saying aloud what is new.
+// What the desk does around a timeline: writing, staying at its end, and saying aloud what is new.
 
 const TYPING_EVERY_MS = 3_000;
 const TYPING_STOPS_AFTER_MS = 5_000;
@@ -91,7 +91,7 @@ export function stayAtEnd(area, button) {
 }
 
 /** Says finished messages, replies and notices aloud, each once; not what was there at the beginning, nor each token. */
-export function announcer(region, view) {
+export function announcer(region) {
   let said = null;
   let floor = 0;
   return (items) => {
@@ -103,14 +103,10 @@ export function announcer(region, view) {
     }
     const news = finished.filter(({ key, seq }) => !said.has(key) && (seq === undefined || seq > floor));
     for (const { key } of news) said.add(key);
-    const aloud = news.filter((item) => !item.own && !(item.kind === "message" && isOwnRole(item, view)));
+    const aloud = news.filter((item) => !item.own && !(item.kind === "message" && item.role !== "customer"));
     if (aloud.length > 0) region.textContent = aloud.map(spoken).join(" ");
     return aloud.length > 0;
   };
-}
-
-function isOwnRole(item, view) {
-  return (item.role === "customer") === (view === "customer");
 }
 
 function spoken(item) {

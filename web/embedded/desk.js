@@ -87,7 +87,7 @@ function select(conversation) {
   if (before && !keep) session.unwatch(selected);
   selected = conversation;
   notice = null;
-  speak = announcer($("announcer"), "staff");
+  speak = announcer($("announcer"));
   $("timeline").replaceChildren();
   if (conversation) session.watch(conversation);
   end.toEnd();
@@ -175,12 +175,12 @@ function drawConversation() {
   $("conversation").hidden = shown === null;
   if (!shown) return;
   const { state, outbox } = shown;
-  const items = timeline(state, outbox, "staff");
+  const items = timeline(state, outbox);
   const on = {
     retry: (id) => session.retry(selected, id),
     discard: (id) => session.discard(selected, id),
   };
-  drawTimeline($("timeline"), items, { view: "staff", me: session.participant, on });
+  drawTimeline($("timeline"), items, { me: session.participant, on });
   const isNews = state.historyEpoch !== null && speak(items);
   setText($("title"), shortName(selected));
   drawControl(state);

@@ -8,11 +8,7 @@ const RETRYABLE = new Set(["out_of_order", "busy", "unknown", "internal"]);
 const MAX_ATTEMPTS = 8;
 
 export class Outbox {
-  /** `saved` is what an earlier `save()` returned; `staff` sends `after` with `say` only. */
-  constructor({ saved = [], staff = false } = {}) {
-    this.staff = staff;
-    this.items = saved.map((item) => ({ ...item, state: item.state === "failed" ? "failed" : "waiting" }));
-  }
+  items = [];
 
   /**
    * Adds a command; its item changes state as it goes: waiting, inFlight, stored or failed. `at`: the time; `cursor`:
@@ -88,14 +84,9 @@ export class Outbox {
     this.items = this.items.filter((item) => item.state !== "stored" || item.seq === null || item.seq > cursor);
   }
 
-  /** What a reload needs. */
-  save() {
-    return this.items.filter((item) => item.state !== "stored");
-  }
-
+  /** Of the commands of staff only `say` has a place for a predecessor. */
   #addressed(frame, after) {
-    const carriesAfter = !this.staff || frame.type === "say";
-    return carriesAfter && after !== undefined ? { ...frame, after } : frame;
+    return frame.type === "say" && after !== undefined ? { ...frame, after } : frame;
   }
 
   #refused(item, refusal) {

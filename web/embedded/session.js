@@ -1,9 +1,8 @@
-// The protocol, for the pages: one session per socket, one conversation or many.
+// The protocol, for the desk: one session per socket, any number of conversations.
 //
-// `CustomerSession` holds the one conversation that its socket names, `DeskSession` the queue and every conversation
-// that is watched. A conversation's state changes by `apply` (conversation.js), what is unacknowledged is in an `Outbox`
-// (outbox.js), a `Thread` (thread.js) joins the two, and a `Connection` (connection.js) keeps the socket. `onChange` is
-// called after anything has changed. No document here.
+// `DeskSession` holds the queue and every conversation that is watched. A conversation's state changes by `apply`
+// (conversation.js), what is unacknowledged is in an `Outbox` (outbox.js), a `Thread` (thread.js) joins the two, and a
+// `Connection` (connection.js) keeps the socket. `onChange` is called after anything has changed. No document here.
 
 import { Connection } from "./connection.js";
 import { cursorOf, prependOlder } from "./conversation.js";
@@ -14,10 +13,12 @@ export { Outbox } from "./outbox.js";
 
 const VERSIONS = [1];
 
-class Session {
+/** The side of an agent or a supervisor. Options: url, token, onChange, onRefused, onEnded. */
+export class DeskSession {
   constructor(options) {
     this.options = options;
-    this.staff = false;
+    this.queue = { entries: [], waiting: 0 };
+    this.threads = new Map();
     this.status = "connecting";
     this.limits = { maxMessageBytes: Infinity };
     this.participant = null;
@@ -35,121 +36,6 @@ class Session {
 
   open() {
     this.connection.open();
-  }
-
-  #receive(frame) {
-    this.#changed(() => {
-      if (frame.type === "hello") {
-        this.limits = { maxMessageBytes: frame.max_message_bytes };
-        this.participant = frame.participant;
-        this.role = frame.role;
-      }
-      if (frame.type === "refused" && !frame.client_msg_id) this.options.onRefused(frame);
-      this.receive(frame);
-    });
-  }
-
-  #changed(change) {
-    change();
-    this.options.onChange();
-  }
-}
-
-/** The customer's side of one conversation. Options: url, token, conversation, saved, onChange, onRefused, onEnded. */
-export class CustomerSession extends Session {
-  constructor(options) {
-    super(options);
-    this.thread = new Thread(options.conversation, this, options.saved);
-  }
-
-  get state() {
-    return this.thread.state;
-  }
-
-  get outbox() {
-    return this.thread.outbox;
-  }
-
-  say(text) {
-    this.#send({ type: "say", text });
-  }
-
-  stopReply() {
-    this.#send({ type: "stop", turn: this.state.live?.turn });
-  }
-
-  regenerate(reply) {
-    this.#send({ type: "regenerate", reply });
-  }
-
-  rate(reply, score, comment) {
-    this.#send({ type: "rate", reply, score, comment });
-  }
-
-  escalate() {
-    this.#send({ type: "escalate" });
-  }
-
-  backToAssistant() {
-    this.#send({ type: "hand_back", control_version: this.state.controlVersion });
-  }
-
-  close() {
-    this.#send({ type: "close" });
-  }
-
-  typing(active) {
-    this.connection.send({ type: "typing", active });
-  }
-
-  retry(id) {
-    this.thread.retry(id);
-    this.options.onChange();
-  }
-
-  discard(id) {
-    this.outbox.discard(id);
-    this.options.onChange();
-  }
-
-  prependOlder(entries, hasOlder) {
-    this.thread.state = prependOlder(this.state, entries, hasOlder);
-    this.options.onChange();
-  }
-
-  hello() {
-    return { type: "hello", versions: VERSIONS, token: this.options.token, cursor: cursorOf(this.state) };
-  }
-
-  isInStep(frame) {
-    return frame.type === "synced";
-  }
-
-  inStep() {
-    this.thread.reconnected();
-  }
-
-  resume(_conversation, cursor) {
-    this.connection.send({ type: "resume", cursor });
-  }
-
-  receive(frame) {
-    this.thread.receive(frame);
-  }
-
-  #send(frame) {
-    this.thread.send(frame);
-    this.options.onChange();
-  }
-}
-
-/** The side of an agent or a supervisor. Options: url, token, onChange, onRefused, onEnded. */
-export class DeskSession extends Session {
-  constructor(options) {
-    super(options);
-    this.staff = true;
-    this.queue = { entries: [], waiting: 0 };
-    this.threads = new Map();
   }
 
   watch(conversation) {
@@ -240,5 +126,22 @@ export class DeskSession extends Session {
 
   #sendWatch(thread) {
     this.connection.send({ type: "watch", conversation: thread.state.id, cursor: cursorOf(thread.state) });
+  }
+
+  #receive(frame) {
+    this.#changed(() => {
+      if (frame.type === "hello") {
+        this.limits = { maxMessageBytes: frame.max_message_bytes };
+        this.participant = frame.participant;
+        this.role = frame.role;
+      }
+      if (frame.type === "refused" && !frame.client_msg_id) this.options.onRefused(frame);
+      this.receive(frame);
+    });
+  }
+
+  #changed(change) {
+    change();
+    this.options.onChange();
   }
 }

@@ -11,9 +11,9 @@ function newId() {
 
 /** On a socket that `session` owns. */
 export class Thread {
-  constructor(id, session, saved) {
+  constructor(id, session) {
     this.state = emptyConversation(id);
-    this.outbox = new Outbox({ saved, staff: session.staff });
+    this.outbox = new Outbox();
     this.session = session;
     this.resuming = false;
     this.awaitingSync = true;
@@ -22,8 +22,7 @@ export class Thread {
   }
 
   send(frame) {
-    const named = { ...frame, client_msg_id: newId() };
-    if (this.session.staff) named.conversation = this.state.id;
+    const named = { ...frame, client_msg_id: newId(), conversation: this.state.id };
     const item = this.outbox.add(named, Date.now(), this.state.cursor);
     if (!this.outbox.blocked) this.flush();
     return item;

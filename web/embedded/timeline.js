@@ -1,42 +1,38 @@
-// From a conversation's state to what a page shows: a flat list of items with stable keys.
+// From a conversation's state to what the desk shows: a flat list of items with stable keys.
 //
 // Pure. A reply stands where its turn opened, right under the message it answers, while it streams and after it has
 // ended; so nothing jumps when the committed text replaces the streamed one.
 
-/** Items, oldest first: `message`, `reply`, `notice`. `view` is "customer" or "staff". */
-export function timeline(state, outbox, view) {
+/** Items, oldest first: `message`, `reply`, `notice`. */
+export function timeline(state, outbox) {
   const known = index(state.entries);
   const items = [];
   for (const entry of state.entries) {
-    const item = itemOf(entry, known, state, view);
+    const item = itemOf(entry, known, state);
     if (item) items.push(item);
   }
   if (state.live && !known.opened.has(state.live.turn)) items.push(liveReply(state.live));
   for (const sent of outbox.items) {
     if (sent.frame.type !== "say") continue;
     const later = sent.state === "failed" ? items.findIndex(({ seq }) => seq > sent.cursor) : -1;
-    items.splice(later < 0 ? items.length : later, 0, pendingMessage(sent, view));
+    items.splice(later < 0 ? items.length : later, 0, pendingMessage(sent));
   }
-  return markNewestReply(items, known, state);
+  return items;
 }
 
 function index(entries) {
-  const known = { opened: new Set(), ended: new Map(), replaced: new Set(), verdicts: new Map(), newestEnd: 0 };
+  const known = { opened: new Set(), ended: new Map(), replaced: new Set() };
   for (const entry of entries) {
     if (entry.kind === "turn_opened") {
       known.opened.add(entry.seq);
       if (entry.replaces) known.replaced.add(entry.replaces);
     }
-    if (entry.kind === "turn_ended") {
-      known.ended.set(entry.turn, entry);
-      known.newestEnd = entry.seq;
-    }
-    if (entry.kind === "rated") known.verdicts.set(entry.reply ?? 0, entry);
+    if (entry.kind === "turn_ended") known.ended.set(entry.turn, entry);
   }
   return known;
 }
 
-function itemOf(entry, known, state, view) {
+function itemOf(entry, known, state) {
   switch (entry.kind) {
     case "message_said":
       return {
@@ -55,11 +51,11 @@ function itemOf(entry, known, state, view) {
     case "turn_ended":
       return known.opened.has(entry.turn) ? null : endedReply(entry, known);
     case "control_changed":
-      return controlNotice(entry, view);
+      return controlNotice(entry);
     case "notice_posted":
       return { kind: "notice", key: `entry-${entry.seq}`, seq: entry.seq, at: entry.at, text: entry.notice };
     case "rated":
-      return view === "staff" ? ratingNotice(entry) : null;
+      return ratingNotice(entry);
     default:
       return null;
   }
@@ -88,24 +84,16 @@ function endedReply(entry, known) {
     outcome: entry.outcome,
     failure: entry.failure,
     replaced: known.replaced.has(entry.seq),
-    verdict: known.verdicts.get(entry.seq)?.score ?? null,
   };
 }
 
-function markNewestReply(items, known, state) {
-  const open = state.live || state.control?.state === "closed" || state.control?.state === "agent";
-  return items.map((item) =>
-    item.kind === "reply" && item.seq === known.newestEnd && !open ? { ...item, newest: true } : item,
-  );
-}
-
-function pendingMessage(sent, view) {
+function pendingMessage(sent) {
   return {
     kind: "message",
     key: `message-${sent.id}`,
     at: sent.at,
     id: sent.id,
-    role: view === "staff" ? "agent" : "customer",
+    role: "agent",
     own: true,
     text: sent.frame.text,
     status: sent.state === "failed" ? "failed" : sent.state === "stored" ? "stored" : "sending",
@@ -113,26 +101,9 @@ function pendingMessage(sent, view) {
   };
 }
 
-function controlNotice(entry, view) {
-  const text = view === "staff" ? staffNotice(entry) : customerNotice(entry);
+function controlNotice(entry) {
+  const text = controlText(entry);
   return { kind: "notice", key: `entry-${entry.seq}`, seq: entry.seq, at: entry.at, text, strong: true };
-}
-
-function customerNotice(entry) {
-  if (entry.notice) {
-    const joined = entry.control.state === "agent" && entry.by?.name;
-    return joined && !entry.notice.includes(joined) ? `${entry.notice} – ${joined}` : entry.notice;
-  }
-  switch (entry.control.state) {
-    case "queue":
-      return "You are in the queue for a person.";
-    case "agent":
-      return `${entry.by?.name ?? "A person"} joined the conversation.`;
-    case "assistant":
-      return "The assistant is back.";
-    default:
-      return "This conversation is closed.";
-  }
 }
 
 const REASONS = {
@@ -148,7 +119,7 @@ export function reasonText(reason) {
   return REASONS[reason] ?? reason ?? "";
 }
 
-function staffNotice(entry) {
+function controlText(entry) {
   const who = entry.by?.name ?? (entry.by?.role === "customer" ? "The customer" : "The server");
   switch (entry.cause) {
     case "escalated":

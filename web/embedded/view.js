@@ -54,15 +54,12 @@ const FAILURES = {
   quarantined: "The answer failed.",
 };
 
-/**
- * Draws a timeline. `view`: "customer" or "staff". `on`: what buttons do: `retry(id)`, `discard(id)`,
- * `regenerate(seq)`, `rate(seq, score, comment)`; a button without its function is not shown. `me` is the participant.
- */
-export function drawTimeline(list, items, { view, me, on }) {
-  reconcile(list, items, (item) => make(item, view, on), (node, item) => update(node, item, { view, me, on }));
+/** Draws a timeline. `on`: what buttons do: `retry(id)`, `discard(id)`. `me` is the participant. */
+export function drawTimeline(list, items, { me, on }) {
+  reconcile(list, items, (item) => make(item, on), (node, item) => update(node, item, me));
 }
 
-function make(item, view, on) {
+function make(item, on) {
   const node = element("li", `item ${item.kind}`);
   if (item.kind === "notice") {
     node.append(element("p", "text"));
@@ -71,7 +68,6 @@ function make(item, view, on) {
   const foot = element("div", "foot");
   foot.append(element("p", "marker"));
   if (item.kind === "message") foot.append(sendProblem(item, on));
-  if (item.kind === "reply" && view === "customer") foot.append(replyTools(on));
   node.append(element("p", "author"), element("div", "text"), foot);
   return node;
 }
@@ -87,45 +83,7 @@ function sendProblem({ id }, on) {
   return tools;
 }
 
-function replyTools(on) {
-  const tools = element("div", "tools");
-  const seq = () => Number(tools.dataset.seq);
-  const regenerate = element("button", "tool regenerate", "Answer again");
-  const up = element("button", "tool up", "Good answer");
-  const down = element("button", "tool down", "Bad answer");
-  for (const button of [regenerate, up, down]) button.type = "button";
-  regenerate.onclick = () => on.regenerate(seq());
-  up.onclick = () => on.rate(seq(), "up");
-  down.onclick = () => {
-    if (down.getAttribute("aria-pressed") !== "true") on.rate(seq(), "down");
-    askWhy(tools, (comment) => on.rate(seq(), "down", comment));
-  };
-  tools.append(up, down, regenerate);
-  return tools;
-}
-
-function askWhy(tools, send) {
-  if (tools.querySelector("form")) return;
-  const form = element("form", "why");
-  const input = element("input");
-  const submit = element("button", "quiet", "Send");
-  input.placeholder = "What was wrong? (optional)";
-  input.setAttribute("aria-label", "What was wrong?");
-  input.maxLength = 1000;
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    if (input.value.trim()) send(input.value.trim());
-    form.remove();
-  };
-  form.onkeydown = (event) => {
-    if (event.key === "Escape") form.remove();
-  };
-  form.append(input, submit);
-  tools.append(form);
-  input.focus();
-}
-
-function update(node, item, context) {
+function update(node, item, me) {
   if (item.kind === "notice") {
     node.classList.toggle("strong", item.strong === true);
     setText(node.firstElementChild, item.text);
@@ -133,8 +91,8 @@ function update(node, item, context) {
   }
   const [author, text, foot] = node.children;
   const [marker, tools] = foot.children;
-  const own = item.own || (item.kind === "message" && item.authorId === context.me);
-  setText(author, authorOf(item, own, context.view));
+  const own = item.own || (item.kind === "message" && item.authorId === me);
+  setText(author, authorOf(item, own));
   setText(text, item.text);
   text.hidden = item.text === "";
   node.dataset.role = item.kind === "reply" ? "assistant" : item.role;
@@ -144,13 +102,12 @@ function update(node, item, context) {
   setText(marker, markerOf(item, own));
   marker.hidden = marker.textContent === "";
   if (item.kind === "message") updateProblem(tools, item);
-  else if (tools) updateTools(tools, item, context.on);
 }
 
-function authorOf(item, own, view) {
+function authorOf(item, own) {
   if (item.kind === "reply") return "Assistant";
   if (own) return "You";
-  return item.name ?? (item.role === "customer" ? "Customer" : view === "staff" ? "Colleague" : "Support");
+  return item.name ?? (item.role === "customer" ? "Customer" : "Colleague");
 }
 
 function markerOf(item, own) {
@@ -169,14 +126,4 @@ function markerOf(item, own) {
 function updateProblem(tools, item) {
   tools.hidden = item.status !== "failed";
   setText(tools.firstElementChild, item.reason ? `Not sent: ${item.reason}.` : "Not sent.");
-}
-
-function updateTools(tools, item, on) {
-  const [up, down, regenerate] = tools.children;
-  tools.hidden = item.state !== "ended" || item.replaced;
-  tools.dataset.seq = item.seq ?? "";
-  up.hidden = down.hidden = !item.text || !on.rate;
-  up.setAttribute("aria-pressed", String(item.verdict === "up"));
-  down.setAttribute("aria-pressed", String(item.verdict === "down"));
-  regenerate.hidden = !item.newest || !on.regenerate;
 }

@@ -1,112 +1,90 @@
-//! The embedded pages and what they load. No script stands in a page, so that the policy can forbid it everywhere.
+//! The pages and what they load: the customer's app as `web/` builds it (`web/dist`), the desk and the description of the
+//! API as they stand in `web/embedded`.
+//!
+//! No script stands in a page, so that its policy can forbid that everywhere. Which file is served in which coding is in
+//! `files.rs`, what a page may do and who may show it in `policy.rs`.
 
-use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+mod coding;
+mod files;
+mod policy;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use rust_embed::{EmbeddedFile, RustEmbed};
 
+use self::files::{App, Delivery, REVALIDATE, StaffPages, deliver, extension};
+pub use self::policy::Pages;
+use crate::edge::Edge;
 use crate::edge::error::Failure;
 
-/// Scripts, styles and connections of this server alone. A dialog that closes itself is no form that is sent.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// Asked for again each time, answered 304 while it is the same: a new version shows at the next reload.
-const REVALIDATE: &str = "no-cache";
+/// A fingerprint stands in the name: other content has another name.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// Any site may load it as a script.
+const ANY_SITE: &str = "cross-origin";
 
-#[derive(RustEmbed)]
-#[folder = "web/embedded/"]
-struct Files;
-
-pub(in crate::edge) async fn customer(headers: HeaderMap) -> Response {
-    file("index.html", &headers)
+pub(in crate::edge) async fn customer(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    page::<App>("index.html", &headers, edge.pages.own.clone())
 }
 
-pub(in crate::edge) async fn desk(headers: HeaderMap) -> Response {
-    file("desk.html", &headers)
+/// The chat as other sites show it, in a frame.
+pub(in crate::edge) async fn embed(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    page::<App>("embed.html", &headers, edge.pages.embed.clone())
 }
 
-pub(in crate::edge) async fn docs(headers: HeaderMap) -> Response {
-    file("docs.html", &headers)
+/// The script of a site that shows the chat. Its name stays the same, so it is asked for each time.
+pub(in crate::edge) async fn widget(headers: HeaderMap) -> Response {
+    let mut response = script("widget.js", &headers);
+    response
+        .headers_mut()
+        .insert(header::HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static(ANY_SITE));
+    response
 }
 
-/// What pages load. A page itself has its own address, and tests are no assets.
+/// What the app loads.
 pub(in crate::edge) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let is_asset = matches!(extension(&name), "css" | "js" | "svg") && !name.contains('/');
-    if is_asset { file(&name, &headers) } else { Failure::no_such_route().into_response() }
-}
-
-fn file(name: &str, asked: &HeaderMap) -> Response {
-    let Some(file) = Files::get(name) else { return Failure::no_such_route().into_response() };
-    let tag = tag(&file);
-    let seen = asked.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == tag.as_bytes());
-    let headers = [
-        (header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))),
-        (header::CACHE_CONTROL, HeaderValue::from_static(REVALIDATE)),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY)),
-    ];
-    if seen {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    let is_asset = matches!(extension(&name), "css" | "ico" | "js" | "png" | "svg" | "webp" | "woff2");
+    if !is_asset || name.contains(['/', '\\']) {
+        return Failure::no_such_route().into_response();
     }
-    let body = match file.data {
-        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
-    };
-    (headers, [(header::CONTENT_TYPE, content_type(name))], body).into_response()
+    deliver::<App>(&format!("assets/{name}"), &headers, Delivery { cache: FOREVER, policy: None })
 }
 
-fn tag(file: &EmbeddedFile) -> String {
-    let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hash}\"")
-}
-
-fn content_type(name: &str) -> &'static str {
-    match extension(name) {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
-        "svg" => "image/svg+xml",
-        _ => "application/octet-stream",
+/// A site that shows the chat, for those who want to see how it looks.
+pub(in crate::edge) async fn example(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    match &edge.pages.example {
+        Some(policy) => page::<App>("example.html", &headers, policy.clone()),
+        None => Failure::no_such_route().into_response(),
     }
 }
 
-fn extension(name: &str) -> &str {
-    name.rsplit_once('.').map_or("", |(_, extension)| extension)
+/// What the example loads.
+pub(in crate::edge) async fn example_script(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    if edge.pages.example.is_some() { script("example.js", &headers) } else { Failure::no_such_route().into_response() }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+pub(in crate::edge) async fn desk(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    page::<StaffPages>("desk.html", &headers, edge.pages.own.clone())
+}
 
-    fn text(name: &str) -> String {
-        String::from_utf8(Files::get(name).unwrap().data.into_owned()).unwrap()
-    }
+pub(in crate::edge) async fn docs(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    page::<StaffPages>("docs.html", &headers, edge.pages.own.clone())
+}
 
-    #[test]
-    fn no_page_holds_a_script_or_a_style_of_its_own() {
-        let pages: Vec<_> = Files::iter().filter(|name| extension(name) == "html").collect();
-        assert!(pages.len() >= 3, "{pages:?}");
-        for page in pages {
-            let html = text(&page).to_ascii_lowercase();
-            for tag in html.split("<script").skip(1) {
-                let (attributes, rest) = tag.split_once('>').unwrap();
-                assert!(attributes.contains("src=\"/assets/"), "{page}: {attributes}");
-                assert!(rest.trim_start().starts_with("</script>"), "{page}: a script in the page");
-            }
-            assert!(!html.contains("<style") && !html.contains(" style=") && !html.contains("javascript:"), "{page}");
-            let handlers = html.split_whitespace().filter(|word| word.starts_with("on") && word.contains("=\""));
-            assert_eq!(handlers.count(), 0, "{page}");
-            assert!(!html.contains("http://") && !html.contains("https://"), "{page} loads from elsewhere");
-        }
+/// What the desk and the description load. A page itself has its own address, and tests are none of them.
+pub(in crate::edge) async fn staff_file(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let is_loaded = matches!(extension(&name), "css" | "js" | "svg") && !name.contains(['/', '\\']);
+    if !is_loaded {
+        return Failure::no_such_route().into_response();
     }
+    deliver::<StaffPages>(&name, &headers, Delivery { cache: REVALIDATE, policy: None })
+}
 
-    #[test]
-    fn what_a_page_loads_is_there() {
-        for page in ["index.html", "desk.html", "docs.html"] {
-            for loaded in text(page).split("\"/assets/").skip(1) {
-                let name = loaded.split('"').next().unwrap();
-                assert!(Files::get(name).is_some(), "{page}: {name}");
-            }
-        }
-    }
+fn page<F: rust_embed::RustEmbed>(name: &str, headers: &HeaderMap, policy: HeaderValue) -> Response {
+    deliver::<F>(name, headers, Delivery { cache: REVALIDATE, policy: Some(policy) })
+}
+
+fn script(name: &str, headers: &HeaderMap) -> Response {
+    deliver::<App>(name, headers, Delivery { cache: REVALIDATE, policy: None })
 }

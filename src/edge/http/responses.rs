@@ -31,6 +31,8 @@ macro_rules! failures {
 failures! {
     /// Anybody may ask.
     PublicErrors: Forbidden Busy Unknown Internal;
+    /// A visitor asks for another token.
+    RenewErrors: Unauthenticated TokenExpired Forbidden Unknown Internal;
     /// A customer opens a conversation.
     OpenErrors: BadRequest Unauthenticated TokenExpired Forbidden TooLarge Busy Unknown Internal;
     /// Somebody with a token reads a conversation.

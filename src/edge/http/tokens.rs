@@ -1,4 +1,4 @@
-//! Tokens for visitors who have none.
+//! Tokens for visitors: the first one, and the next before it ends.
 
 use std::sync::Arc;
 
@@ -9,11 +9,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::responses::PublicErrors;
+use super::responses::{PublicErrors, RenewErrors};
+use crate::auth::IssuedToken;
 use crate::edge::Edge;
 use crate::edge::error::Failure;
+use crate::edge::identity::Holder;
 
-/// A token for a new visitor.
+/// A visitor's token.
 #[derive(Serialize, ToSchema)]
 pub(in crate::edge) struct AnonymousToken {
     /// The token: send it as `Authorization: Bearer TOKEN`, or in the `hello` of a socket.
@@ -32,10 +34,22 @@ pub(in crate::edge) struct AnonymousToken {
 pub(in crate::edge) async fn anonymous(
     State(edge): State<Arc<Edge>>,
 ) -> Result<(StatusCode, Json<AnonymousToken>), Failure> {
-    let issued = edge.issuer.anonymous_customer()?;
+    Ok(created(edge.issuer.anonymous_customer()?))
+}
+
+/// Another token for the same visitor
+///
+/// With a visitor's token that is still good. The new one begins its life now; the old one stays good until its own end.
+#[utoipa::path(post, path = "/v1/tokens/renew", tag = "tokens",
+    responses((status = 201, body = AnonymousToken, description = "the same visitor, with a later end"), RenewErrors))]
+pub(in crate::edge) async fn renew(
+    State(edge): State<Arc<Edge>>,
+    Holder(holder): Holder,
+) -> Result<(StatusCode, Json<AnonymousToken>), Failure> {
+    Ok(created(edge.issuer.renew(&holder)?))
+}
+
+fn created(issued: IssuedToken) -> (StatusCode, Json<AnonymousToken>) {
     let expires_at = issued.expires_at_s.saturating_mul(1_000);
-    Ok((
-        StatusCode::CREATED,
-        Json(AnonymousToken { token: issued.token, participant: issued.participant.0, expires_at }),
-    ))
+    (StatusCode::CREATED, Json(AnonymousToken { token: issued.token, participant: issued.participant.0, expires_at }))
 }

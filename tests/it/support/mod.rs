@@ -10,6 +10,7 @@ mod cutter;
 mod database;
 mod http;
 pub mod ledger;
+pub mod nginx;
 mod node;
 mod replica;
 mod roamer;

@@ -94,17 +94,8 @@ test("a failed command is retried by its own name, unless that belongs to anothe
   assert.deepEqual(sent(outbox.take()), [["a", undefined], ["fresh2", "a"]]);
 });
 
-test("what a reload finds again is what had no outcome, and what failed", () => {
-  const outbox = outboxWith("a", "b", "c");
-  outbox.take();
-  outbox.settle(ack("a", 1));
-  outbox.settle(refused("b", "full"));
-  const reloaded = new Outbox({ saved: JSON.parse(JSON.stringify(outbox.save())) });
-  assert.deepEqual(reloaded.items.map(({ id, state }) => [id, state]), [["b", "failed"], ["c", "waiting"]]);
-});
-
-test("staff name a predecessor only where the frame has a place for it", () => {
-  const outbox = new Outbox({ staff: true });
+test("a predecessor is named only where the frame has a place for it", () => {
+  const outbox = new Outbox();
   outbox.add({ type: "claim", client_msg_id: "a" }, 0);
   outbox.add(say("b"), 0);
   outbox.add({ type: "close", client_msg_id: "c" }, 0);

@@ -1,0 +1,48 @@
+// Asks for a newer token in good time.
+
+import type { Credentials } from "./credentials.ts";
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const SHORTEST_TIMER_MS = 1_000;
+const AFTER_FAILURE_MS = 30_000;
+
+/** A timer for the token in use. */
+export class Renewal {
+  readonly #credentials: Credentials;
+  readonly #renewed: () => void;
+  readonly #failed: (error: unknown) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `renewed` is called when there is a newer token, `failed` when asking for one threw. */
+  constructor(credentials: Credentials, renewed: () => void, failed: (error: unknown) => void) {
+    this.#credentials = credentials;
+    this.#renewed = renewed;
+    this.#failed = failed;
+  }
+
+  /** Sets the timer for the token at hand. */
+  schedule(atLeastMs = SHORTEST_TIMER_MS): void {
+    this.stop();
+    const due = this.#credentials.renewAt();
+    if (due === null) return;
+    const wait = Math.min(LONGEST_TIMER_MS, Math.max(atLeastMs, due - Date.now()));
+    this.#timer = setTimeout(() => void this.#renew(due), wait);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #renew(due: number): Promise<void> {
+    // A timer cannot wait longer than 24 days at once.
+    if (Date.now() < due) return this.schedule();
+    try {
+      const fresh = await this.#credentials.renew();
+      if (fresh) this.#renewed();
+      this.schedule(fresh ? SHORTEST_TIMER_MS : AFTER_FAILURE_MS);
+    } catch (error) {
+      this.#failed(error);
+      this.schedule(AFTER_FAILURE_MS);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+// The unsent commands of every tab, where a crash does not reach them.
+//
+// The storage has a row of slots. A tab holds an empty one for as long as it lives and keeps its outbox there. A slot with
+// something in it that nobody holds belonged to a tab that is gone: whoever follows the same conversation adopts it.
+
+import type { Exclusion, Hold } from "./exclusion.ts";
+import { isRecord } from "./frames.ts";
+import { type Outbox, savedItems } from "./outbox.ts";
+import type { Shelf } from "./storage.ts";
+
+/** How many tabs keep their outbox; further ones have it in memory only. */
+export const SLOTS = 32;
+/** After how long an outbox that nobody has adopted is thrown away. */
+export const KEPT_FOR_MS = 30 * 24 * 3_600_000;
+
+/** What a slot holds. */
+export interface SavedOutbox {
+  readonly participant: string | null;
+  readonly conversation: string;
+  readonly items: Outbox;
+}
+
+/** This tab's slot, and a look into those of tabs that are gone. */
+export class Slots {
+  readonly #shelf: Shelf;
+  readonly #exclusion: Exclusion;
+  #own: { name: string; hold: Hold } | null = null;
+  #claiming: Promise<void> | null = null;
+  #latest: SavedOutbox | null = null;
+
+  constructor(shelf: Shelf, exclusion: Exclusion) {
+    this.#shelf = shelf;
+    this.#exclusion = exclusion;
+  }
+
+  /** Finds a slot for this tab. Until then, and if there is none, what is saved stays in memory. */
+  claim(): Promise<void> {
+    this.#claiming ??= this.#claim().finally(() => {
+      this.#claiming = null;
+    });
+    return this.#claiming;
+  }
+
+  /** Keeps an outbox. */
+  save(saved: SavedOutbox): void {
+    this.#latest = saved;
+    if (!this.#own) return;
+    if (this.#own.hold.isHeld()) {
+      this.#write(this.#own.name);
+    } else {
+      this.#own = null;
+      void this.claim();
+    }
+  }
+
+  /**
+   * Offers `take` what tabs that are gone have left. What it says yes to is its own from then on: it has to `save` it
+   * before it returns.
+   */
+  async adopt(take: (saved: SavedOutbox) => boolean): Promise<void> {
+    await this.claim();
+    if (!this.#own) return;
+    for (const name of slotNames()) {
+      if (name === this.#own?.name || this.#shelf.read(name) === undefined) continue;
+      const hold = await this.#exclusion.tryHold(name);
+      if (!hold) continue;
+      try {
+        const value = this.#shelf.read(name);
+        const saved = savedOutbox(value);
+        if (!saved || isOld(value) || take(saved)) this.#shelf.write(name, undefined);
+      } finally {
+        hold.release();
+      }
+    }
+  }
+
+  /** Lets go of the slot; what is in it stays. */
+  release(): void {
+    this.#own?.hold.release();
+    this.#own = null;
+  }
+
+  /** Empties every slot. */
+  clear(): void {
+    this.#latest = null;
+    for (const name of slotNames()) this.#shelf.write(name, undefined);
+  }
+
+  async #claim(): Promise<void> {
+    if (this.#own?.hold.isHeld()) return;
+    for (const name of slotNames()) {
+      if (this.#shelf.read(name) !== undefined) continue;
+      const hold = await this.#exclusion.tryHold(name);
+      if (hold && this.#shelf.read(name) === undefined) {
+        this.#own = { name, hold };
+        return this.#write(name);
+      }
+      hold?.release();
+    }
+  }
+
+  #write(name: string): void {
+    const isEmpty = !this.#latest || this.#latest.items.length === 0;
+    this.#shelf.write(name, isEmpty ? undefined : { ...this.#latest, savedAt: Date.now() });
+  }
+}
+
+function slotNames(): string[] {
+  return Array.from({ length: SLOTS }, (_, index) => `outbox.${index}`);
+}
+
+function savedOutbox(value: unknown): SavedOutbox | null {
+  if (!isRecord(value) || typeof value.conversation !== "string") return null;
+  const participant = typeof value.participant === "string" ? value.participant : null;
+  return { participant, conversation: value.conversation, items: savedItems(value.items) };
+}
+
+function isOld(value: unknown): boolean {
+  return isRecord(value) && typeof value.savedAt === "number" && Date.now() - value.savedAt > KEPT_FOR_MS;
+}

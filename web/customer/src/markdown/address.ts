@@ -1,0 +1,50 @@
+// Which addresses a message may link to, and what is shown of them.
+
+const SCHEMES = new Set(["http:", "https:", "mailto:"]);
+const LONGEST_ADDRESS = 2048;
+
+/** An address that may be linked: `href` is normalised, `shown` is where it really leads. */
+export interface Address {
+  href: string;
+  shown: string;
+}
+
+/** The address, if it is absolute, of an allowed scheme and without credentials; otherwise `null`. */
+export function readAddress(raw: string): Address | null {
+  if (raw.length > LONGEST_ADDRESS) return null;
+  const url = parse(raw);
+  if (url === null || !SCHEMES.has(url.protocol) || url.username !== "" || url.password !== "") return null;
+  if (url.protocol !== "mailto:") return url.host === "" ? null : { href: url.href, shown: url.host };
+  const mailbox = mailboxOf(url);
+  return mailbox === "" ? null : { href: url.href, shown: mailbox };
+}
+
+/** Whether the text of a link says by itself where it leads: it is that address, or one on the same host. */
+export function saysWhereItLeads(text: string, address: Address): boolean {
+  const said = text.trim();
+  const url = parse(said.includes(":") ? said : `https://${said}`);
+  if (url === null) return said === address.shown;
+  if (url.protocol === "mailto:") return mailboxOf(url) === address.shown;
+  if (address.href.startsWith("mailto:")) return said === address.shown;
+  return url.username === "" && url.password === "" && url.host === address.shown;
+}
+
+function mailboxOf(url: URL): string {
+  return decoded(url.pathname);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function parse(text: string): URL | null {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,35 @@
+// The pages: the app at `/`, the app in a frame at `/embed`, the example of a site at `/example`.
+
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const server = process.env.ONYA_URL ?? "http://127.0.0.1:3000";
+
+export default defineConfig({
+  root: here(".."),
+  base: "/",
+  publicDir: false,
+  plugins: [react()],
+  build: {
+    outDir: here("../dist"),
+    emptyOutDir: true,
+    target: ["es2022", "safari16", "firefox115", "chrome111"],
+    // The Content-Security-Policy of the pages allows neither scripts nor styles that stand in them.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+    rolldownOptions: {
+      input: { index: here("index.html"), embed: here("embed.html"), example: here("../widget/example.html") },
+      output: {
+        entryFileNames: "assets/[name]-[hash].js",
+        chunkFileNames: "assets/[name]-[hash].js",
+        assetFileNames: "assets/[name]-[hash][extname]",
+      },
+    },
+  },
+  server: {
+    proxy: { "/v1": { target: server, ws: true, changeOrigin: false } },
+  },
+});
