@@ -42,7 +42,7 @@ impl Sizes {
             idle: idle(5_000, 0),
             idle_many: idle(19_000, 0),
             live: idle(5_000, 4),
-            handshake: handshake::HandshakeShape { connections: 5_000, rate: 2_000.0 },
+            handshake: handshake::HandshakeShape { connections: 5_000, rate: 20_000.0 },
             stream: stream::StreamShape { streams: 1_000, seconds: 15, script },
             ack: ack::AckShape { rate: 1_000.0, seconds: 20, connections: 200 },
             churn: churn::ChurnShape { minutes: churn_minutes, rate: 50.0 },
