@@ -12,12 +12,16 @@ export function sizesOf(folder) {
   for (const page of ["index", "embed"]) {
     const html = readFileSync(join(folder, `${page}.html`), "utf8");
     for (const kind of ["js", "css"]) {
-      const names = [...html.matchAll(new RegExp(`(?:src|href)="/(assets/[^"]+\\.${kind})"`, "g"))].map(([, name]) => name);
+      const names = [...html.matchAll(new RegExp(`(?:src|href)="/(assets/[^"]+\\.${kind})"`, "g"))].map(
+        ([, name]) => name,
+      );
       entries[`${page} ${kind}`] = total(names.map((name) => join(folder, name)));
     }
   }
   entries["widget.js"] = total([join(folder, "widget.js")]);
-  entries.everything = total(filesIn(folder).filter((file) => isForm(file) === false && !file.endsWith("manifest.json")));
+  entries.everything = total(
+    filesIn(folder).filter((file) => isForm(file) === false && !file.endsWith("manifest.json")),
+  );
   return entries;
 }
 
@@ -42,7 +46,9 @@ export function judge(sizes) {
     if (limit !== undefined && gzip > limit) over.push(entry);
     lines.push([entry, raw, gzip, brotli, limit === undefined ? "" : `${limit}${gzip > limit ? "  OVER" : ""}`]);
   }
-  const table = lines.map((cells) => cells.map((cell, at) => String(cell)[at ? "padStart" : "padEnd"](at ? 10 : 14)).join(" "));
+  const table = lines.map((cells) =>
+    cells.map((cell, at) => String(cell)[at ? "padStart" : "padEnd"](at ? 10 : 14)).join(" "),
+  );
   return { table: table.join("\n"), over };
 }
 

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defaultClientConditions, defineConfig } from "vite";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const server = process.env.ONYA_URL ?? "http://127.0.0.1:3000";
@@ -12,6 +12,8 @@ export default defineConfig({
   base: "/",
   publicDir: false,
   plugins: [react()],
+  // The kit as it is written here, not as it was last built.
+  resolve: { conditions: ["source", ...defaultClientConditions] },
   build: {
     outDir: here("../dist"),
     emptyOutDir: true,
@@ -26,10 +28,20 @@ export default defineConfig({
         entryFileNames: "assets/[name]-[hash].js",
         chunkFileNames: "assets/[name]-[hash].js",
         assetFileNames: "assets/[name]-[hash][extname]",
+        // What both pages need is one file; languages and transcripts are loaded when they are wanted.
+        codeSplitting: {
+          groups: [
+            {
+              name: "app",
+              test: /node_modules|client\/src|customer\/src\/(shell|timeline|markdown|i18n\/(en|language|pageLanguage|texts))/,
+            },
+          ],
+        },
       },
     },
   },
   server: {
-    proxy: { "/v1": { target: server, ws: true, changeOrigin: false } },
+    // The server compares the origin of a page with its list: for it, this page is its own.
+    proxy: { "/v1": { target: server, ws: true, headers: { origin: server } } },
   },
 });

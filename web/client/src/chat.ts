@@ -1,6 +1,7 @@
 // What a page works with: options, the chat itself and its state. `createChat` (create-chat.ts) makes one.
 
 import type { ConversationState } from "./conversation.ts";
+import type { LockRequests } from "./exclusion.ts";
 import type { Control, ErrorCode, LogEntry, Role, Score } from "./generated/protocol.ts";
 import type { WebSocketConstructor } from "./link.ts";
 import type { ChatStorage } from "./storage.ts";
@@ -20,7 +21,7 @@ export interface ChatOptions {
   /** `localStorage` if absent, or memory where that cannot be used. */
   readonly storage?: ChatStorage;
   /** How tabs keep out of each other's way. The browser's Web Locks if absent; null: do without. */
-  readonly locks?: LockManager | null;
+  readonly locks?: LockRequests | null;
   /** For Node: `WebSocket` of the package `ws`. */
   readonly webSocket?: WebSocketConstructor;
   readonly fetch?: typeof fetch;

@@ -13,6 +13,7 @@ const LONGEST_PAUSE_MS = 15_000;
 const STABLE_AFTER_MS = 5_000;
 const QUIET_MS = 5_000;
 const OFFLINE_PROBE_MS = 2_000;
+const WAKE_PROBE_MS = 3_000;
 const FINAL_FROM = 3_500;
 const FINAL_TO = 3_999;
 const TOKEN_EXPIRED = 3_002;
@@ -122,7 +123,7 @@ export class Connection {
 
   /** The network may be back, or somebody looks again: connects at once if it waits, makes sure otherwise. */
   hurry(): void {
-    this.#current?.link.probe();
+    this.#current?.link.probe(WAKE_PROBE_MS);
     if (this.#timer === null || Date.now() < this.#notBefore) return;
     this.#unschedule();
     void this.#dial();

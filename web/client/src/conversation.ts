@@ -123,7 +123,7 @@ function applySynced(state: ConversationState, frame: Synced): ConversationState
     control,
     controlVersion: isBehind ? caughtUp.controlVersion : frame.control_version,
     queuePosition: control?.state === "queue" ? caughtUp.queuePosition : null,
-    live: syncedReply(frame, frame.recovered ? state.live : null, caughtUp.live, endedTurn),
+    live: syncedReply(frame, frame.history_epoch === state.historyEpoch ? state.live : null, caughtUp.live, endedTurn),
     endedTurn,
   };
 }

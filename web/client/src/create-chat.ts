@@ -3,17 +3,15 @@
 import type { Chat, ChatOptions, ChatState, Problem, RateOptions, SayOptions } from "./chat.ts";
 import { Connection, type LinkStatus } from "./connection.ts";
 import { type Credentials, KnownCredentials, VisitorCredentials } from "./credentials.ts";
-import { type Exclusion, exclusionFor } from "./exclusion.ts";
+import { type Environment, environmentOf } from "./environment.ts";
 import type { Command } from "./frames.ts";
 import { codeOfEnd, Gateway, IdentityFailed, problemOf } from "./gateway.ts";
 import type { LogEntry, Score } from "./generated/protocol.ts";
-import { Http } from "./http.ts";
-import type { WebSocketConstructor } from "./link.ts";
+import { newIdentifier } from "./identifier.ts";
 import { Renewal } from "./renewal.ts";
 import { Session } from "./session.ts";
 import { Slots } from "./slots.ts";
 import { chatState } from "./state.ts";
-import { defaultStorage, Shelf } from "./storage.ts";
 import { Store } from "./store.ts";
 import { createTimeline } from "./timeline.ts";
 import { TypingSignal } from "./typing-signal.ts";
@@ -47,17 +45,15 @@ class LiveChat implements Chat {
   #stopListening: () => void = () => undefined;
 
   constructor(options: ChatOptions) {
-    const base = baseOf(options.url);
-    const http = new Http(base, options.fetch ?? ((input, init) => fetch(input, init)));
-    const shelf = new Shelf(options.storage ?? defaultStorage(), `onya ${base} `, (error) => this.#failed(error));
-    const locks = options.locks === undefined ? globalThis.navigator?.locks : (options.locks ?? undefined);
-    const exclusion = exclusionFor(shelf, locks);
-    const credentials = credentialsFor(options, { http, shelf, exclusion });
-    const language = options.language ?? globalThis.navigator?.language;
-    this.#gateway = new Gateway({ base, http, shelf, credentials, language });
+    const environment = environmentOf(options, (error) =>
+      this.#tell({ code: "storage_failed", message: String(error) }),
+    );
+    const { shelf, exclusion, webSocket, random } = environment;
+    const credentials = credentialsFor(options, environment);
+    this.#gateway = new Gateway({ ...environment, credentials });
     this.#slots = new Slots(shelf, exclusion);
-    this.#session = new Session(this.#sessionPorts());
-    this.#connection = new Connection(this.#connectionEvents(), webSocketOf(options), options.random ?? Math.random);
+    this.#session = new Session(this.#sessionPorts(), !options.identity);
+    this.#connection = new Connection(this.#connectionEvents(), webSocket, random);
     this.#renewal = new Renewal(
       credentials,
       () => this.#connection.replace(),
@@ -87,6 +83,7 @@ class LiveChat implements Chat {
   }
 
   stop(): void {
+    if (this.#link.status === "stopped") return;
     this.#connection.close();
     this.#slots.release();
   }
@@ -126,6 +123,7 @@ class LiveChat implements Chat {
   async startAnew(): Promise<void> {
     try {
       this.#session.follow(await this.#gateway.openAnother());
+      this.#wasOnline = false;
       this.#connection.restart(0);
     } catch (error) {
       this.#failed(error);
@@ -133,7 +131,7 @@ class LiveChat implements Chat {
   }
 
   retry(id: string): void {
-    this.#session.retry(id, crypto.randomUUID());
+    this.#session.retry(id, newIdentifier());
     if (this.#link.status === "ended") this.start();
   }
 
@@ -184,7 +182,7 @@ class LiveChat implements Chat {
   }
 
   #send(command: (id: string) => Command): string {
-    const id = crypto.randomUUID();
+    const id = newIdentifier();
     this.#session.send(command(id));
     if (this.#link.status === "ended") this.#session.failAll(codeOfEnd(this.#link.code), this.#link.reason);
     return id;
@@ -232,10 +230,10 @@ class LiveChat implements Chat {
   }
 
   async #address(): Promise<{ url: string; token: string }> {
-    const { url, token, conversation, participant } = await this.#gateway.address();
-    this.#session.participant = participant ?? this.#session.participant;
+    const { url, token, conversation, subject } = await this.#gateway.address();
+    this.#session.owner = subject ?? this.#session.owner;
     this.#session.follow(conversation);
-    this.#renewal.schedule();
+    if (this.#link.status !== "stopped") this.#renewal.schedule();
     return { url, token };
   }
 
@@ -285,9 +283,9 @@ class LiveChat implements Chat {
   }
 
   #save(): void {
-    const { conversation, participant } = this.#session;
+    const { conversation, owner } = this.#session;
     const items = this.#session.unsettled();
-    this.#slots.save({ participant, conversation: conversation?.id ?? "", items });
+    this.#slots.save({ owner, conversation: conversation?.id ?? null, items });
   }
 
   async #adopt(): Promise<void> {
@@ -309,10 +307,7 @@ class LiveChat implements Chat {
   }
 }
 
-function credentialsFor(
-  { identity }: ChatOptions,
-  { http, shelf, exclusion }: { http: Http; shelf: Shelf; exclusion: Exclusion },
-): Credentials {
+function credentialsFor({ identity }: ChatOptions, { http, shelf, exclusion }: Environment): Credentials {
   if (!identity) return new VisitorCredentials(http, shelf, exclusion);
   return new KnownCredentials(async () => {
     try {
@@ -321,16 +316,4 @@ function credentialsFor(
       throw new IdentityFailed(error instanceof Error ? error.message : String(error));
     }
   });
-}
-
-function baseOf(url: string | undefined): string {
-  const address = url ?? globalThis.location?.origin;
-  if (address === undefined) throw new TypeError("`url` is needed outside a browser");
-  return new URL(address).href.replace(/\/$/, "");
-}
-
-function webSocketOf({ webSocket }: ChatOptions): WebSocketConstructor {
-  const found = webSocket ?? globalThis.WebSocket;
-  if (found === undefined) throw new TypeError("`webSocket` is needed where there is none");
-  return found;
 }

@@ -5,10 +5,10 @@
 
 import type { Exclusion } from "./exclusion.ts";
 import { isRecord } from "./frames.ts";
-import { ApiError, type Http, type VisitorToken } from "./http.ts";
+import type { Http, VisitorToken } from "./http.ts";
 import type { Shelf } from "./storage.ts";
 
-const TOKEN = "visitor";
+const TOKEN = "token";
 /** A page's token is asked for again this long before its end, or after this part of its life. */
 const MARGIN_MS = 60_000;
 const MARGIN_PART = 0.2;
@@ -18,7 +18,8 @@ const SHORTEST_WAIT_MS = 1_000;
 /** A token and what is known of it. */
 export interface Credential {
   readonly token: string;
-  readonly participant: string | null;
+  /** Whom it is for, as it says itself; null if that cannot be read. */
+  readonly subject: string | null;
 }
 
 /** Where tokens come from. */
@@ -76,11 +77,10 @@ export class VisitorCredentials implements Credentials {
       if (!held || Date.now() < (this.renewAt() ?? Number.POSITIVE_INFINITY)) return held;
       this.#triedAt = Date.now();
       try {
-        return this.#keep(await this.#http.renewedVisitor(held.token), held.participant);
-      } catch (error) {
-        // The token at hand stays good; a server without renewal answers 404.
-        if (error instanceof ApiError || error instanceof TypeError) return null;
-        throw error;
+        return this.#keep(await this.#http.renewedVisitor(held.token));
+      } catch {
+        // The token at hand stays good, and this is tried again; a server without renewal answers 404.
+        return null;
       }
     });
   }
@@ -92,11 +92,11 @@ export class VisitorCredentials implements Credentials {
   async #made(): Promise<Credential> {
     const fresh = await this.#http.newVisitor();
     const before = this.#held();
-    return before ?? this.#keep(fresh, subjectOf(fresh.token));
+    return before ?? this.#keep(fresh);
   }
 
-  #keep({ token, expiresAt }: VisitorToken, participant: string | null): Credential {
-    const held: HeldToken = { token, participant, expiresAt, obtainedAt: Date.now() };
+  #keep({ token, participant, expiresAt }: VisitorToken): Credential {
+    const held: HeldToken = { token, subject: participant, expiresAt, obtainedAt: Date.now() };
     this.#shelf.write(TOKEN, held);
     return this.#held() ?? held;
   }
@@ -104,10 +104,10 @@ export class VisitorCredentials implements Credentials {
   #held(): HeldToken | null {
     const value = this.#shelf.read(TOKEN);
     if (!isRecord(value) || typeof value.token !== "string") return null;
-    const { token, participant, expiresAt, obtainedAt } = value;
+    const { token, subject, expiresAt, obtainedAt } = value;
     return {
       token,
-      participant: typeof participant === "string" ? participant : null,
+      subject: typeof subject === "string" ? subject : null,
       expiresAt: typeof expiresAt === "number" ? expiresAt : null,
       obtainedAt: typeof obtainedAt === "number" ? obtainedAt : 0,
     };
@@ -161,14 +161,12 @@ export class KnownCredentials implements Credentials {
     const token = await this.#identity();
     const claims = claimsOf(token);
     const expiresAt = typeof claims.exp === "number" ? claims.exp * 1_000 : null;
-    this.#held = { token, participant: subjectOf(token), expiresAt, obtainedAt: Date.now() };
+    this.#held = { token, subject: subjectOf(claims), expiresAt, obtainedAt: Date.now() };
     return this.#held;
   }
 }
 
-/** Whom a token is for, if it can be read; the server's `hello` says it for certain. */
-function subjectOf(token: string): string | null {
-  const { sub } = claimsOf(token);
+function subjectOf({ sub }: Record<string, unknown>): string | null {
   return typeof sub === "string" ? sub : null;
 }
 

@@ -4,6 +4,7 @@
 // Nothing relies on it for correctness, since the server recognises a repeated command by its name.
 
 import { isRecord } from "./frames.ts";
+import { newIdentifier } from "./identifier.ts";
 import type { Shelf } from "./storage.ts";
 
 /** How often a holder shows that it lives, where there are no Web Locks. */
@@ -12,6 +13,15 @@ export const BEAT_MS = 10_000;
 export const GONE_AFTER_MS = 90_000;
 const SETTLE_MS = 40;
 const WAIT_FOR_HOLDER_MS = 3_000;
+
+/** The part of a browser's `navigator.locks` that is used. */
+export interface LockRequests {
+  request<Result>(
+    name: string,
+    options: { ifAvailable?: boolean },
+    callback: (lock: object | null) => Promise<Result>,
+  ): Promise<Result>;
+}
 
 /** A name that this tab holds. */
 export interface Hold {
@@ -29,23 +39,26 @@ export interface Exclusion {
 }
 
 /** The best that this environment offers. */
-export function exclusionFor(shelf: Shelf, locks: LockManager | undefined): Exclusion {
+export function exclusionFor(shelf: Shelf, locks: LockRequests | undefined): Exclusion {
   return locks ? new LockExclusion(shelf, locks) : new BeatExclusion(shelf);
 }
 
 class LockExclusion implements Exclusion {
   readonly #shelf: Shelf;
-  readonly #locks: LockManager;
+  readonly #locks: LockRequests;
+  /** A page in a frame may be forbidden to use locks, which shows only when it tries. */
+  readonly #substitute: Exclusion;
 
-  constructor(shelf: Shelf, locks: LockManager) {
+  constructor(shelf: Shelf, locks: LockRequests) {
     this.#shelf = shelf;
     this.#locks = locks;
+    this.#substitute = new BeatExclusion(shelf);
   }
 
   tryHold(name: string): Promise<Hold | null> {
     return new Promise((resolve, reject) => {
-      const held = (lock: Lock | null): Promise<void> | undefined => {
-        if (!lock) return void resolve(null);
+      const held = async (lock: object | null): Promise<void> => {
+        if (!lock) return resolve(null);
         return new Promise((end) => {
           let isHeld = true;
           const release = () => {
@@ -55,18 +68,29 @@ class LockExclusion implements Exclusion {
           resolve({ isHeld: () => isHeld, release });
         });
       };
-      this.#locks.request(this.#shelf.fullName(name), { ifAvailable: true }, held).catch(reject);
+      const instead = () => this.#substitute.tryHold(name).then(resolve, reject);
+      this.#locks.request(this.#shelf.fullName(name), { ifAvailable: true }, held).catch(instead);
     });
   }
 
   async run<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-    return this.#locks.request(this.#shelf.fullName(name), work);
+    let hasBegun = false;
+    const begun = () => {
+      hasBegun = true;
+      return work();
+    };
+    try {
+      return await this.#locks.request(this.#shelf.fullName(name), {}, begun);
+    } catch (error) {
+      if (hasBegun) throw error;
+      return this.#substitute.run(name, work);
+    }
   }
 }
 
 class BeatExclusion implements Exclusion {
   readonly #shelf: Shelf;
-  readonly #me = crypto.randomUUID();
+  readonly #me = newIdentifier();
 
   constructor(shelf: Shelf) {
     this.#shelf = shelf;
@@ -75,7 +99,7 @@ class BeatExclusion implements Exclusion {
   async tryHold(name: string): Promise<Hold | null> {
     const key = `${name}.holder`;
     if (this.#isTaken(key)) return null;
-    const mark = `${this.#me} ${crypto.randomUUID()}`;
+    const mark = `${this.#me} ${newIdentifier()}`;
     const beat = () => this.#shelf.write(key, { holder: mark, at: Date.now() });
     const isHeld = () => this.#holder(key)?.holder === mark;
     beat();

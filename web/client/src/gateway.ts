@@ -46,20 +46,20 @@ export class Gateway {
   }
 
   /** Where the socket is, with whatever has to be made before. */
-  async address(): Promise<Address & { conversation: string; participant: string | null }> {
-    const { token, participant } = await this.#credential();
-    this.#conversation ??= this.#stored(participant);
+  async address(): Promise<Address & { conversation: string; subject: string | null }> {
+    const { token, subject } = await this.#credential();
+    this.#conversation ??= this.#stored(subject);
     const conversation = this.#conversation ?? (await this.openAnother());
     const url = `${this.#parts.base.replace(/^http/, "ws")}/v1/conversations/${conversation}/socket`;
-    return { url, token, participant, conversation };
+    return { url, token, subject, conversation };
   }
 
   /** Asks for the customer's open conversation, which is a new one if the last was closed. */
   async openAnother(): Promise<string> {
-    const { token, participant } = await this.#credential();
+    const { token, subject } = await this.#credential();
     const id = await this.#parts.http.openConversation(token, this.#parts.language);
     this.#conversation = id;
-    this.#parts.shelf.write(CONVERSATION, { id, participant });
+    this.#parts.shelf.write(CONVERSATION, { id, subject });
     return id;
   }
 
@@ -107,14 +107,14 @@ export class Gateway {
     this.#token = credential.token;
     const isOther = before !== "" && before !== credential.token;
     // A visitor whose token was lost is somebody new.
-    if (isOther && this.#stored(credential.participant) !== this.#conversation) this.#conversation = null;
+    if (isOther && this.#stored(credential.subject) !== this.#conversation) this.#conversation = null;
     return credential;
   }
 
-  #stored(participant: string | null): string | null {
+  #stored(subject: string | null): string | null {
     const value = this.#parts.shelf.read(CONVERSATION);
     if (!isRecord(value) || typeof value.id !== "string") return null;
-    return value.participant === participant ? value.id : null;
+    return value.subject === subject ? value.id : null;
   }
 
   #forgetConversation(): void {

@@ -3,9 +3,13 @@
 import { isRecord } from "./frames.ts";
 import type { ErrorCode, LogEntry } from "./generated/protocol.ts";
 
+/** After how long a call is given up. */
+const TIMEOUT_MS = 15_000;
+
 /** A visitor's token, as the server makes it. */
 export interface VisitorToken {
   readonly token: string;
+  readonly participant: string;
   /** In ms since 1970, by the server's clock. */
   readonly expiresAt: number;
 }
@@ -88,7 +92,8 @@ export class Http {
     if (token !== undefined) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const payload = body === undefined ? {} : { body: JSON.stringify(body) };
-    const response = await this.#fetch(this.#base + path, { method, headers, credentials: "omit", ...payload });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await this.#fetch(this.#base + path, { method, headers, credentials: "omit", signal, ...payload });
     const answer: unknown = await response.json().catch(() => null);
     if (!response.ok) throw apiError(response.status, answer);
     return answer;
@@ -108,10 +113,11 @@ function isErrorCode(value: unknown): value is ErrorCode {
 }
 
 function visitorToken(answer: unknown): VisitorToken {
-  if (!isRecord(answer) || typeof answer.token !== "string" || typeof answer.expires_at !== "number") {
-    throw new UnexpectedAnswer("no token");
-  }
-  return { token: answer.token, expiresAt: answer.expires_at };
+  if (!isRecord(answer)) throw new UnexpectedAnswer("no token");
+  const { token, participant, expires_at: expiresAt } = answer;
+  const isToken = typeof token === "string" && typeof participant === "string" && typeof expiresAt === "number";
+  if (!isToken) throw new UnexpectedAnswer("no token");
+  return { token, participant, expiresAt };
 }
 
 function isEntries(value: unknown): value is LogEntry[] {

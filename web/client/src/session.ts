@@ -15,6 +15,7 @@ import type { Command, FrameOf } from "./frames.ts";
 import type { CustomerFrame, ErrorCode, LogEntry, Refusal, ServerFrame } from "./generated/protocol.ts";
 import type { Outbox } from "./outbox.ts";
 import * as outboxes from "./outbox.ts";
+import { isMine, leftBehind, messagesToOfferAgain } from "./recovery.ts";
 import type { SavedOutbox } from "./slots.ts";
 
 /** As much as the server takes until it has said how much. */
@@ -22,7 +23,6 @@ const DEFAULT_MESSAGE_BYTES = 16_384;
 const MAX_FRAME_BYTES = 65_536;
 const TYPING_FORGOTTEN_AFTER_MS = 6_000;
 const RESUME_TIMEOUT_MS = 10_000;
-const MAX_OFFERED_AGAIN = 50;
 
 /** What a session needs of the outside. */
 export interface SessionPorts {
@@ -44,7 +44,10 @@ export interface SessionPorts {
 export class Session {
   conversation: ConversationState | null = null;
   outbox: Outbox = [];
+  /** Who the server says the customer is. */
   participant: string | null = null;
+  /** Whose the outbox is, known before the server has said anything. */
+  owner: string | null = null;
   maxMessageBytes = DEFAULT_MESSAGE_BYTES;
   readonly #ports: SessionPorts;
   /** The server was asked where the log stands and has not said it yet. */
@@ -57,8 +60,12 @@ export class Session {
   #typingTimer: ReturnType<typeof setTimeout> | undefined;
   #resumeTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(ports: SessionPorts) {
+  readonly #isVisitor: boolean;
+
+  /** `isVisitor`: nobody but the visitor of this browser uses its storage. */
+  constructor(ports: SessionPorts, isVisitor: boolean) {
     this.#ports = ports;
+    this.#isVisitor = isVisitor;
   }
 
   /** Follows a conversation from here on. What was not sent to the one before is kept as failed. */
@@ -110,10 +117,11 @@ export class Session {
 
   /** Takes over what a tab that is gone has left, if it is this customer's. */
   adopt(saved: SavedOutbox): boolean {
-    if (!this.conversation || saved.participant === null || saved.participant !== this.participant) return false;
-    const isThisOne = saved.conversation === this.conversation.id;
+    if (!this.conversation || !this.#isOurs(saved)) return false;
+    const isThisOne = saved.conversation === null || saved.conversation === this.conversation.id;
     this.outbox = outboxes.adopted(this.outbox, isThisOne ? saved.items : leftBehind(saved.items));
     this.#updated();
+    this.#flush();
     return true;
   }
 
@@ -123,6 +131,7 @@ export class Session {
     this.conversation = null;
     this.outbox = [];
     this.participant = null;
+    this.owner = null;
   }
 
   /** What may not be in the log yet. */
@@ -144,6 +153,7 @@ export class Session {
     switch (frame.type) {
       case "hello":
         this.participant = frame.participant;
+        this.owner ??= frame.participant;
         this.maxMessageBytes = frame.max_message_bytes;
         this.#ports.changed("all");
         break;
@@ -167,13 +177,15 @@ export class Session {
     clearTimeout(this.#typingTimer);
     clearTimeout(this.#resumeTimer);
     this.#retryAt = 0;
+    // Nothing would end the delay any more.
+    this.outbox = outboxes.undelayed(this.outbox);
   }
 
   #apply(frame: ServerFrame): void {
     if (!this.conversation) return;
     const before = this.conversation;
     this.conversation = apply(before, frame);
-    if (frame.type === "entry" && frame.client_msg_id && this.#isMine(frame)) {
+    if (frame.type === "entry" && frame.client_msg_id && isMine(frame, this.participant)) {
       this.#settle({ id: frame.client_msg_id, seq: frame.seq });
     }
     this.#reached();
@@ -183,14 +195,16 @@ export class Session {
   }
 
   #synced(frame: FrameOf<"synced">): void {
-    // One that nobody has asked for tells of a moment that has passed.
-    if (!this.conversation || frame.conversation !== this.conversation.id || this.#awaited === null) return;
+    if (!this.conversation || frame.conversation !== this.conversation.id || this.#isPast(frame)) return;
     const before = this.conversation;
     this.conversation = apply(before, frame);
     clearTimeout(this.#resumeTimer);
-    if (frame.reason === "other_epoch" || frame.reason === "future") this.#offerAgain(before);
+    if (frame.reason === "other_epoch" || frame.reason === "future") {
+      const lost = messagesToOfferAgain(before, this.conversation, this.participant);
+      this.outbox = outboxes.offeredAgain(this.outbox, lost);
+    }
     for (const entry of frame.entries) {
-      if (!entry.client_msg_id || !this.#isMine(entry)) continue;
+      if (!entry.client_msg_id || !isMine(entry, this.participant)) continue;
       this.outbox = outboxes.settled(this.outbox, { id: entry.client_msg_id, seq: entry.seq }).outbox;
     }
     this.#reached();
@@ -199,6 +213,13 @@ export class Session {
     this.#awaited = null;
     if (this.conversation.needsResume) this.#startOver();
     else if (isFirst) void this.#adoptAndFlush();
+  }
+
+  /** A fresh start that nobody has asked for, from before the cursor: following it would take entries back. */
+  #isPast(frame: FrameOf<"synced">): boolean {
+    if (this.#awaited !== null || frame.recovered || !this.conversation) return false;
+    const { historyEpoch, cursor } = this.conversation;
+    return frame.history_epoch === historyEpoch && frame.position <= cursor;
   }
 
   async #adoptAndFlush(): Promise<void> {
@@ -228,24 +249,9 @@ export class Session {
     this.#resumeTimer = setTimeout(() => this.#ports.restart(), RESUME_TIMEOUT_MS);
   }
 
-  /** A restored log may lack what was stored already: what came after the newest message that it still has. */
-  #offerAgain(before: ConversationState): void {
-    const held = new Set(this.conversation?.entries.map(({ client_msg_id }) => client_msg_id));
-    const mine = before.entries.filter((entry) => entry.kind === "message_said" && this.#isMine(entry));
-    const lastKnown = mine.map(({ client_msg_id }) => held.has(client_msg_id)).lastIndexOf(true);
-    const lost = mine
-      .slice(lastKnown + 1)
-      .slice(-MAX_OFFERED_AGAIN)
-      .flatMap((entry) => {
-        if (entry.kind !== "message_said" || !entry.client_msg_id) return [];
-        const frame: Command = { type: "say", client_msg_id: entry.client_msg_id, text: entry.text };
-        return [{ frame, at: entry.at }];
-      });
-    this.outbox = outboxes.offeredAgain(this.outbox, lost);
-  }
-
-  #isMine(entry: LogEntry): boolean {
-    return entry.kind !== "message_said" || entry.author.id === this.participant;
+  /** What a visitor has written before there was a token belongs to the visitor that this browser has now. */
+  #isOurs({ owner }: SavedOutbox): boolean {
+    return owner === null ? this.#isVisitor : owner === this.owner;
   }
 
   #refused(frame: FrameOf<"refused">): void {
@@ -309,17 +315,6 @@ export class Session {
 }
 
 const TOO_LARGE: Refusal = { code: "too_large", message: "The message is too long." };
-const NOT_SENT: Refusal = { code: "unknown", message: "It was not sent before the conversation ended." };
-
-/** Messages of another conversation: they can be sent in this one, if somebody wants that. Nothing else makes sense here. */
-function leftBehind(outbox: Outbox): Outbox {
-  return outboxes.allFailed(
-    outbox
-      .filter(({ frame, state }) => frame.type === "say" && state !== "stored")
-      .map((item) => ({ ...item, state: "waiting" as const, cursor: 0 })),
-    NOT_SENT,
-  );
-}
 
 function isTooLarge(frame: Command): boolean {
   return new TextEncoder().encode(JSON.stringify(frame)).length > MAX_FRAME_BYTES;

@@ -15,8 +15,10 @@ export const KEPT_FOR_MS = 30 * 24 * 3_600_000;
 
 /** What a slot holds. */
 export interface SavedOutbox {
-  readonly participant: string | null;
-  readonly conversation: string;
+  /** Whose it is; null if that was not known yet. */
+  readonly owner: string | null;
+  /** What it was to be said in; null if that was not known yet. */
+  readonly conversation: string | null;
   readonly items: Outbox;
 }
 
@@ -44,12 +46,11 @@ export class Slots {
   /** Keeps an outbox. */
   save(saved: SavedOutbox): void {
     this.#latest = saved;
-    if (!this.#own) return;
-    if (this.#own.hold.isHeld()) {
+    if (this.#own?.hold.isHeld()) {
       this.#write(this.#own.name);
     } else {
       this.#own = null;
-      void this.claim();
+      if (saved.items.length > 0) void this.claim();
     }
   }
 
@@ -110,9 +111,9 @@ function slotNames(): string[] {
 }
 
 function savedOutbox(value: unknown): SavedOutbox | null {
-  if (!isRecord(value) || typeof value.conversation !== "string") return null;
-  const participant = typeof value.participant === "string" ? value.participant : null;
-  return { participant, conversation: value.conversation, items: savedItems(value.items) };
+  if (!isRecord(value)) return null;
+  const [owner, conversation] = [value.owner, value.conversation].map((id) => (typeof id === "string" ? id : null));
+  return { owner: owner ?? null, conversation: conversation ?? null, items: savedItems(value.items) };
 }
 
 function isOld(value: unknown): boolean {

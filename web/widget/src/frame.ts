@@ -13,6 +13,7 @@ export class Frame {
   readonly node: HTMLIFrameElement;
   readonly #origin: string;
   readonly #listen: (event: MessageEvent) => void;
+  #isHeard = false;
 
   constructor(address: URL, title: string, listener: (message: FromFrame) => void) {
     this.#origin = address.origin;
@@ -20,14 +21,16 @@ export class Frame {
     this.#listen = ({ source, origin, data }) => {
       if (source !== this.node.contentWindow || source === null || origin !== this.#origin) return;
       const message = readFromFrame(data);
-      if (message !== null) listener(message);
+      if (message === null) return;
+      this.#isHeard = true;
+      listener(message);
     };
     addEventListener("message", this.#listen);
   }
 
-  /** Tells the chat something; nothing is heard before it has said that it is ready. */
+  /** Tells the chat something. Before it has said that it is ready, nobody would hear it. */
   post(message: FromHost): void {
-    this.node.contentWindow?.postMessage(message, this.#origin);
+    if (this.#isHeard) this.node.contentWindow?.postMessage(message, this.#origin);
   }
 
   /** Removes it from the page. */

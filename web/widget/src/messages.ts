@@ -70,7 +70,9 @@ function readKeep({ key, value }: Fields): FromFrame | null {
 
 function readHello({ hostOrigin, isKnown, isVisible, kept }: Fields): FromHost | null {
   if (typeof hostOrigin !== "string") return null;
-  const strings = Object.entries(fieldsOf(kept) ?? {}).filter((pair): pair is [string, string] => typeof pair[1] === "string");
+  const strings = Object.entries(fieldsOf(kept) ?? {}).filter(
+    (pair): pair is [string, string] => typeof pair[1] === "string",
+  );
   return {
     type: "hello",
     hostOrigin,

@@ -10,15 +10,17 @@ export interface WidgetTexts {
   again: string;
 }
 
+const ENGLISH: WidgetTexts = {
+  open: "Open chat",
+  close: "Close chat",
+  panel: "Support chat",
+  unread: (count) => `${count} unread`,
+  failed: "The chat could not be loaded.",
+  again: "Try again",
+};
+
 const TEXTS: Readonly<Record<string, WidgetTexts>> = {
-  en: {
-    open: "Open chat",
-    close: "Close chat",
-    panel: "Support chat",
-    unread: (count) => `${count} unread`,
-    failed: "The chat could not be loaded.",
-    again: "Try again",
-  },
+  en: ENGLISH,
   de: {
     open: "Chat öffnen",
     close: "Chat schließen",
@@ -45,14 +47,12 @@ const TEXTS: Readonly<Record<string, WidgetTexts>> = {
   },
 };
 
-const FALLBACK = TEXTS.en;
-
 /** The words of the first wanted language that there is, English if there is none. */
 export function widgetTexts(wanted: readonly string[]): WidgetTexts {
   for (const tag of wanted) {
-    const texts = TEXTS[tag.toLowerCase().split("-")[0] ?? ""];
+    const code = tag.toLowerCase().split("-")[0] ?? "";
+    const texts = Object.hasOwn(TEXTS, code) ? TEXTS[code] : undefined;
     if (texts !== undefined) return texts;
   }
-  if (FALLBACK === undefined) throw new Error("there is no English");
-  return FALLBACK;
+  return ENGLISH;
 }

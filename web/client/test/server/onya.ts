@@ -7,7 +7,6 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { LogEntry } from "../../src/index.ts";
 import { until } from "../until.ts";
 
 /** Settings of a server by their key, for example `llm.mock.tokens_per_second`. */
@@ -79,29 +78,15 @@ export class Onya {
     return made.stdout.trim();
   }
 
-  /** The whole log of a conversation, as its customer is shown it. */
-  async entries(token: string, conversation: string): Promise<LogEntry[]> {
-    const log: LogEntry[] = [];
-    for (let hasMore = true; hasMore; ) {
-      const after = log.at(-1)?.seq ?? 0;
-      const page = await this.call("GET", `/v1/conversations/${conversation}/entries?after=${after}&limit=200`, token);
-      log.push(...page.entries);
-      hasMore = page.has_more;
-    }
-    return log;
-  }
-
-  /** One HTTP call past the kit; `body` is JSON. */
-  async call(method: string, path: string, token: string, body?: unknown) {
-    const headers: Record<string, string> = {
+  /** One HTTP call past the kit, as somebody with this token. */
+  answer(method: "GET" | "POST", path: string, token: string, body: unknown = {}): Promise<Response> {
+    const headers = {
       Authorization: `Bearer ${token}`,
       "Content-Type": "application/json",
       "Idempotency-Key": crypto.randomUUID(),
     };
-    const payload = body === undefined ? {} : { body: JSON.stringify(body) };
-    const response = await fetch(this.url + path, { method, headers, ...payload });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
+    const payload = method === "GET" ? {} : { body: JSON.stringify(body) };
+    return fetch(this.url + path, { method, headers, ...payload });
   }
 
   get #options(): string[] {

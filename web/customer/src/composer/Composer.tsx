@@ -13,20 +13,19 @@ interface ComposerProps {
   chat: Chat;
   turn: ChatState["turn"];
   maxBytes: number;
-  isClosed: boolean;
   /** Grows whenever the composer should take the focus. */
   focus: number;
   onSay: (text: string) => void;
 }
 
 /** The text field with its buttons. */
-export function Composer({ chat, turn, maxBytes, isClosed, focus, onSay }: ComposerProps): ReactNode {
+export function Composer({ chat, turn, maxBytes, focus, onSay }: ComposerProps): ReactNode {
   const texts = useTexts();
   const [draft, setDraft] = useDraft();
   const typing = useTyping(chat);
   const field = useRef<HTMLTextAreaElement>(null);
   const bytes = new TextEncoder().encode(draft.trim()).length;
-  const canSend = draft.trim() !== "" && bytes <= maxBytes && !isClosed;
+  const canSend = draft.trim() !== "" && bytes <= maxBytes;
   useGrowing(field, draft);
   useEffect(() => {
     if (focus > 0) field.current?.focus({ preventScroll: true });
@@ -68,7 +67,6 @@ export function Composer({ chat, turn, maxBytes, isClosed, focus, onSay }: Compo
             enterKeyHint="send"
             placeholder={texts.placeholder}
             aria-describedby="hint"
-            disabled={isClosed}
             value={draft}
             onKeyDown={sendByKey}
             onBlur={typing.ended}
@@ -79,11 +77,25 @@ export function Composer({ chat, turn, maxBytes, isClosed, focus, onSay }: Compo
             }}
           />
           {turn.state !== "idle" && (
-            <button id="stop" type="button" className="stop" aria-label={texts.stop} title={texts.stop} onClick={() => chat.stopReply()}>
+            <button
+              id="stop"
+              type="button"
+              className="stop"
+              aria-label={texts.stop}
+              title={texts.stop}
+              onClick={() => chat.stopReply()}
+            >
               <span aria-hidden="true" />
             </button>
           )}
-          <button id="send" type="submit" className="send" aria-label={texts.send} title={texts.send} disabled={!canSend}>
+          <button
+            id="send"
+            type="submit"
+            className="send"
+            aria-label={texts.send}
+            title={texts.send}
+            disabled={!canSend}
+          >
             <Icon name="send" />
           </button>
         </div>

@@ -23,7 +23,7 @@ export class Unread {
   }
 
   /** While the panel is visible, everything is seen. */
-  look(state: ChatState, isVisible: boolean): number {
+  look(state: Pick<ChatState, "conversation" | "timeline">, isVisible: boolean): number {
     const conversation = state.conversation?.id;
     if (conversation === undefined) return 0;
     const seen = this.#seen(conversation);

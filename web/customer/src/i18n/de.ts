@@ -8,7 +8,7 @@ export const de: Texts = {
   skipToMessage: "Zum Schreiben einer Nachricht springen",
   connecting: "Verbindung wird aufgebaut …",
   assistant: "Assistent",
-  assistantAnswers: "Der Assistent antwortet sofort",
+  assistantAnswers: "Der Assistent antwortet",
   waitingForPerson: "Sie warten auf einen Menschen",
   queuePosition: (position) => `Platz ${position} in der Warteschlange`,
   agentAnswers: (name) => (name === null ? "Sie sprechen mit unserem Team" : `Sie sprechen mit ${name}`),
@@ -29,7 +29,7 @@ export const de: Texts = {
   end: "Beenden",
   transcriptFailed: "Das Protokoll konnte nicht geladen werden. Versuchen Sie es noch einmal.",
   reconnecting: (seconds, attempt) =>
-    seconds > 0 ? `Verbindung verloren. Versuch ${attempt} in ${seconds} s` : `Verbindung verloren. Versuch ${attempt} …`,
+    seconds > 0 ? `Keine Verbindung. Versuch ${attempt} in ${seconds} s` : `Keine Verbindung. Versuch ${attempt} …`,
   tryNow: "Jetzt versuchen",
   offline: "Sie sind offline. Was Sie schreiben, bleibt erhalten und wird gesendet, sobald Sie wieder verbunden sind.",
   restored: "Wieder verbunden. Nichts ging verloren.",
@@ -111,12 +111,17 @@ export const de: Texts = {
     internal: "Auf dem Server ging etwas schief.",
     unreachable: "Der Server ist nicht erreichbar. Es wird weiter versucht.",
     identity_failed: "Die Website konnte nicht sagen, wer Sie sind.",
-    storage_failed: "Dieser Browser kann nicht aufbewahren, was Sie schreiben. Schließen Sie die Seite nicht, bevor es gesendet ist.",
+    storage_failed:
+      "Dieser Browser kann nicht aufbewahren, was Sie schreiben. Schließen Sie die Seite nicht, bevor es gesendet ist.",
   },
   welcome: "Hallo. Wie können wir helfen?",
   welcomeExplained:
     "Ein Assistent antwortet sofort. Sie können ihn anhalten, neu fragen oder jederzeit mit einem Menschen sprechen.",
-  starters: ["Wobei kannst du mir helfen?", "Ich habe eine Frage zu meiner Bestellung", "Wie erreiche ich einen Menschen?"],
+  starters: [
+    "Wobei kannst du mir helfen?",
+    "Ich habe eine Frage zu meiner Bestellung",
+    "Wie erreiche ich einen Menschen?",
+  ],
   queueTitle: "Wir holen einen Menschen für Sie",
   queueExplained: "Sie können diese Seite schließen. Das Gespräch bleibt hier, und was Sie schreiben, bleibt erhalten.",
   howWasIt: "Wie war dieses Gespräch?",

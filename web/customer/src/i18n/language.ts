@@ -27,7 +27,7 @@ const FROM_THE_RIGHT = new Set(["ar"]);
 export async function chooseLanguage(wanted: readonly (string | null)[]): Promise<Language> {
   for (const tag of wanted) {
     const code = codeOf(tag);
-    const load = code === null ? undefined : LANGUAGES[code];
+    const load = code !== null && Object.hasOwn(LANGUAGES, code) ? LANGUAGES[code] : undefined;
     if (tag === null || code === null || load === undefined) continue;
     const direction = FROM_THE_RIGHT.has(code) ? "rtl" : "ltr";
     return load().then(

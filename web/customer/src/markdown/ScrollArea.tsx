@@ -15,7 +15,7 @@ export function ScrollArea({ className, children }: { className: string; childre
     return () => observer.disconnect();
   }, []);
   return (
-    <div className={className} ref={area} tabIndex={overflows ? 0 : undefined}>
+    <div className={className} dir="auto" ref={area} tabIndex={overflows ? 0 : undefined}>
       {children}
     </div>
   );

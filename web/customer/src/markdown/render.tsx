@@ -5,8 +5,8 @@ import type { List, ListItem, Nodes, Parents, Table, TableRow } from "mdast";
 import { createElement, Fragment, type ReactNode } from "react";
 import { showDirectionControls } from "./bidi.ts";
 import { CodeBlock } from "./CodeBlock.tsx";
-import { ScrollArea } from "./ScrollArea.tsx";
 import { SafeLink } from "./SafeLink.tsx";
+import { ScrollArea } from "./ScrollArea.tsx";
 
 /** Where a node stands: the string its positions count in, and how deep it is nested. */
 export interface Place {
@@ -15,8 +15,6 @@ export interface Place {
 }
 
 const DEEPEST = 16;
-const FIRST_HEADING = 3;
-const LAST_HEADING = 6;
 
 /** One node as an element, or as its source if it is of no allowed kind or nested too deeply. */
 export function renderNode(node: Nodes, place: Place): ReactNode {
@@ -67,8 +65,6 @@ export function renderNode(node: Nodes, place: Place): ReactNode {
       ) : (
         node.value
       );
-    case "definition":
-      return <p dir="auto">{sourceOf(node, place)}</p>;
     default:
       return sourceOf(node, place);
   }
@@ -84,12 +80,12 @@ function inOrder(children: readonly ReactNode[]): ReactNode {
   return createElement(Fragment, null, ...children);
 }
 
+/** All of one level, right below the title of the app: a message may begin with any of them. */
 function Heading({ depth, children }: { depth: number; children: ReactNode }): ReactNode {
-  const level = Math.min(depth + FIRST_HEADING - 1, LAST_HEADING);
   return (
-    <p dir="auto" className="heading" role="heading" aria-level={level}>
+    <h2 dir="auto" data-depth={depth}>
       {children}
-    </p>
+    </h2>
   );
 }
 
@@ -110,7 +106,9 @@ function renderItem(node: ListItem, place: Place): ReactNode {
       {inOrder(
         node.children.map((child) =>
           isTight && child.type === "paragraph" ? (
-            <span className="tight">{renderChildren(child, within)}</span>
+            <span key={child.position?.start.offset} className="tight">
+              {renderChildren(child, within)}
+            </span>
           ) : (
             renderNode(child, within)
           ),
@@ -126,7 +124,7 @@ function renderTable(node: Table, place: Place): ReactNode {
     <tr>
       {inOrder(
         cells.children.map((cell, column) => (
-          <Cell dir="auto" data-align={node.align?.[column] ?? undefined}>
+          <Cell key={cell.position?.start.offset} dir="auto" data-align={node.align?.[column] ?? undefined}>
             {renderChildren(cell, within)}
           </Cell>
         )),

@@ -28,6 +28,7 @@ interface AppProps {
 export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactNode {
   const state = useChat(chat);
   const { texts } = language;
+  const isClosed = state.control?.state === "closed";
   const [sent, setSent] = useState(0);
   const [isEnding, setEnding] = useState(false);
   const transcript = useTranscript(chat, language);
@@ -43,9 +44,11 @@ export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactN
   return (
     <LanguageContext value={language}>
       <div className="app" data-connection={state.connection.status} data-turn={state.turn.state}>
-        <a className="skip" href="#text">
-          {texts.skipToMessage}
-        </a>
+        {!isClosed && (
+          <a className="skip" href="#text">
+            {texts.skipToMessage}
+          </a>
+        )}
         <Header
           chat={chat}
           state={state}
@@ -62,14 +65,9 @@ export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactN
         )}
         <main className="stage">
           <Conversation chat={chat} state={state} sent={sent} onSay={say} />
-          <Composer
-            chat={chat}
-            turn={state.turn}
-            maxBytes={state.limits.maxMessageBytes}
-            isClosed={state.control?.state === "closed"}
-            focus={focus}
-            onSay={say}
-          />
+          {!isClosed && (
+            <Composer chat={chat} turn={state.turn} maxBytes={state.limits.maxMessageBytes} focus={focus} onSay={say} />
+          )}
         </main>
         <ConfirmEnd
           isOpen={isEnding}

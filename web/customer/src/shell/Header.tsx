@@ -36,12 +36,6 @@ export function Header({ chat, state, onEnd, onTranscript, onMinimise }: HeaderP
           <span>{texts.talkToPerson}</span>
         </button>
       )}
-      {presence.who === "queue" && (
-        <button id="assistant" type="button" className="quiet wide-label" onClick={() => chat.backToAssistant()}>
-          <Icon name="spark" />
-          <span>{texts.backToAssistant}</span>
-        </button>
-      )}
       <Menu label={texts.menu}>
         <button id="save-text" type="button" onClick={() => onTranscript("text")}>
           {texts.downloadText}

@@ -3,8 +3,8 @@
 import type { ReactNode } from "react";
 
 const PATHS = {
-  person: "M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM4.5 20.5c.6-4 3.7-6.5 7.5-6.5s6.9 2.5 7.5 6.5",
-  spark: "M12 3.5l1.9 5.6 5.6 1.9-5.6 1.9L12 18.5l-1.9-5.6-5.6-1.9 5.6-1.9ZM19 17v4M17 19h4",
+  person:
+    "M4 15v-3a8 8 0 0 1 16 0v3M4 13.5h3.5v6H6a2 2 0 0 1-2-2ZM20 13.5h-3.5v6H18a2 2 0 0 0 2-2ZM18.5 19.5c-.5 1.4-2.2 2-5 2",
   more: "M12 5.5v.01M12 12v.01M12 18.5v.01",
   send: "M12 19.5V5M5.5 11.5 12 5l6.5 6.5",
   down: "M12 5v14M5.5 12.5 12 19l6.5-6.5",
@@ -16,7 +16,6 @@ const PATHS = {
   clock: "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17ZM12 7.5V12l3 2",
   warning: "M12 4 2.8 20h18.4ZM12 10v4.5M12 17v.01",
   close: "M6 6l12 12M18 6 6 18",
-  save: "M12 4v11M7 10.5 12 15.5l5-5M4.5 20h15",
 } as const;
 
 /** A picture, which says nothing to a screen reader: its button has a name. */

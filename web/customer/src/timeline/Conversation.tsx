@@ -51,7 +51,7 @@ export function Conversation({ chat, state, sent, onSay }: ConversationProps): R
           {isEmpty && state.control === null && <div className="loading" aria-hidden="true" />}
           <Timeline chat={chat} items={timeline} control={state.control} />
           {state.typing !== null && <TypingLine name={state.typing.name ?? null} />}
-          {state.control?.state === "queue" && <Queue position={state.queuePosition} />}
+          {state.control?.state === "queue" && <Queue chat={chat} position={state.queuePosition} />}
           {state.control?.state === "closed" && <Closed chat={chat} rating={state.rating} />}
         </div>
       </div>

@@ -27,7 +27,10 @@ export function OlderMessages({ chat, state, area }: OlderMessagesProps): ReactN
   useEffect(() => {
     if (!hasOlder || isLoading || hasFailed || line.current === null) return;
     const options = { root: area.current, rootMargin: AHEAD };
-    const observer = new IntersectionObserver((seen) => seen.some(({ isIntersecting }) => isIntersecting) && load(), options);
+    const observer = new IntersectionObserver(
+      (seen) => seen.some(({ isIntersecting }) => isIntersecting) && load(),
+      options,
+    );
     observer.observe(line.current);
     return () => observer.disconnect();
   }, [hasOlder, isLoading, hasFailed, area, load]);

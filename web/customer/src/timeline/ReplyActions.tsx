@@ -21,13 +21,14 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
   const texts = useTexts();
   const { tag } = useLanguage();
   const [asked, setAsked] = useState<Score | "thanked" | null>(null);
+  const isWhole = item.outcome === "final";
   const rate = (score: Score) => {
     chat.rate(score, { reply });
     setAsked(score);
   };
   return (
     <>
-      <div className="actions" role="group">
+      <div className="actions">
         {item.text !== "" && <CopyButton text={item.text} />}
         {item.text !== "" && (
           <>
@@ -38,13 +39,14 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
         {canRegenerate && (
           <button
             type="button"
-            className="tool"
+            className={isWhole ? "tool" : "quiet"}
             data-action="regenerate"
             aria-label={texts.regenerate}
             title={texts.regenerate}
             onClick={() => chat.regenerate(reply)}
           >
             <Icon name="again" />
+            {!isWhole && <span>{texts.regenerate}</span>}
           </button>
         )}
         <time className="meta" dateTime={new Date(item.at).toISOString()}>

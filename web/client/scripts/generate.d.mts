@@ -1,0 +1,2 @@
+/** The generated types, as the text of a TypeScript file. */
+export declare function generate(): string;

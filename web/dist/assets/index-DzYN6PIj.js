@@ -1,1 +1,0 @@
-import{n as e,r as t,t as n}from"./mount-BN_3J5Nu.js";var r=await e();document.title=r.texts.title;var i=t({language:r.tag});i.start(),n({chat:i,language:r});
