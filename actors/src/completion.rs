@@ -1,8 +1,9 @@
-//! One call of the model: a task that turns its stream into messages to the conversation.
+//! One call of the model: a task that passes its text through the gate and reports its end to the conversation.
 //!
 //! The first text goes out at once; what follows within the window is collected and sent together. The task is bounded
 //! by the longest reply accepted. Whatever happens to it, the conversation hears of an end, unless it called it off.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,7 +12,7 @@ use onya_core::conversation::Failure;
 use ractor::ActorRef;
 use tokio::time::{Instant, sleep_until};
 
-use crate::conversation::Message;
+use crate::conversation::{Gate, Message};
 use crate::ports::{Model, ModelEnd, ModelEvent, Question};
 
 /// Where a completion reports to, and its bounds.
@@ -19,6 +20,7 @@ pub(crate) struct Completion {
     pub(crate) conversation: ActorRef<Message>,
     pub(crate) turn: Seq,
     pub(crate) attempt: u32,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) window: Duration,
     pub(crate) max_bytes: usize,
     pub(crate) reported: bool,
@@ -30,19 +32,14 @@ impl Completion {
         let mut events = model.ask(question);
         let mut collected = String::new();
         let mut total_bytes = 0;
-        let mut window_ends: Option<Instant> = None;
+        let mut window_ends = Instant::now();
         loop {
-            let window = async {
-                match window_ends {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
-                () = window => {
-                    window_ends = (!collected.is_empty()).then(|| Instant::now() + self.window);
+                // Armed only while something waits: at the pace of most models nothing does.
+                () = sleep_until(window_ends), if !collected.is_empty() => {
                     self.send_text(&mut collected);
+                    window_ends = Instant::now() + self.window;
                 }
                 event = events.next() => match event {
                     Some(ModelEvent::Text(text)) => {
@@ -52,9 +49,10 @@ impl Completion {
                             return self.send_end(ModelEnd::Failed(Failure::ReplyTooLong));
                         }
                         collected.push_str(&text);
-                        if window_ends.is_none() {
+                        let now = Instant::now();
+                        if now >= window_ends {
                             self.send_text(&mut collected);
-                            window_ends = Some(Instant::now() + self.window);
+                            window_ends = now + self.window;
                         }
                     }
                     Some(ModelEvent::End(end)) => {
@@ -72,8 +70,7 @@ impl Completion {
 
     fn send_text(&self, collected: &mut String) {
         if !collected.is_empty() {
-            let text = std::mem::take(collected);
-            let _ = self.conversation.cast(Message::ReplyText { turn: self.turn, attempt: self.attempt, text });
+            self.gate.pass(std::mem::take(collected));
         }
     }
 

@@ -1,26 +1,34 @@
 //! A stream written as straight-line code: the code runs only while the stream is polled and is dropped with it, so
 //! calling an answer off needs no signal, no task and no cleanup.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use onya_actors::ports::{ModelEnd, ModelEvent};
-use tokio::sync::mpsc;
 
-/// Where an answer's text goes.
-pub(super) struct Texts(mpsc::Sender<String>);
+/// Where an answer's text goes: a place for one piece, shared by the code and the stream that polls it.
+pub(super) struct Texts(Place);
+
+type Place = Arc<Mutex<Option<String>>>;
 
 impl Texts {
-    /// Hands over a piece of text and waits until there is room for the next; an empty piece is not sent.
+    /// Hands over a piece of text and waits until it is taken; an empty piece is not sent.
     pub(super) async fn send(&self, text: String) {
-        if !text.is_empty() {
-            // The receiver lives in the same stream as the code that sends: it cannot be gone.
-            let _ = self.0.send(text).await;
+        if text.is_empty() {
+            return;
         }
+        *lock(&self.0) = Some(text);
+        // No waker: whoever takes the text polls this code again.
+        poll_fn(|_| if lock(&self.0).is_none() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
+}
+
+fn lock(place: &Place) -> MutexGuard<'_, Option<String>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The stream of what `work` sends and then its end, exactly once.
@@ -29,33 +37,29 @@ where
     W: FnOnce(Texts) -> F,
     F: Future<Output = ModelEnd> + Send + 'static,
 {
-    let (sender, texts) = mpsc::channel(1);
-    let mut feed = Feed { work: Some(Box::pin(work(Texts(sender)))), texts, end: None };
+    let place = Place::default();
+    let mut feed = Feed { work: Some(Box::pin(work(Texts(Arc::clone(&place))))), place, end: None };
     stream::poll_fn(move |context| feed.poll(context)).boxed()
 }
 
 struct Feed<F> {
     work: Option<Pin<Box<F>>>,
-    texts: mpsc::Receiver<String>,
+    place: Place,
     end: Option<ModelEnd>,
 }
 
 impl<F: Future<Output = ModelEnd>> Feed<F> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<ModelEvent>> {
-        if let Ok(text) = self.texts.try_recv() {
-            return Poll::Ready(Some(ModelEvent::Text(text)));
-        }
         if let Some(work) = self.work.as_mut()
             && let Poll::Ready(end) = work.as_mut().poll(context)
         {
             self.work = None;
             self.end = Some(end);
         }
-        match self.texts.poll_recv(context) {
-            Poll::Ready(Some(text)) => Poll::Ready(Some(ModelEvent::Text(text))),
-            Poll::Ready(None) => Poll::Ready(self.end.take().map(ModelEvent::End)),
-            Poll::Pending => Poll::Pending,
+        if let Some(text) = lock(&self.place).take() {
+            return Poll::Ready(Some(ModelEvent::Text(text)));
         }
+        if self.work.is_some() { Poll::Pending } else { Poll::Ready(self.end.take().map(ModelEvent::End)) }
     }
 }
 

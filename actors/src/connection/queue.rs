@@ -86,17 +86,15 @@ impl SendQueue {
         self.ready.notify_one();
     }
 
-    /// Waits until there is something to write and moves all of it into `frames`. Returns the code to close the
-    /// socket with after writing them, if it should be closed. Cancel safe.
-    pub async fn next(&self, frames: &mut Vec<ServerFrame>) -> Option<CloseCode> {
+    /// Waits until there is something to write and hands all of it over, with the code to close the socket with after
+    /// writing it, if it should be closed. An idle queue keeps no memory for frames. Cancel safe.
+    pub async fn next(&self) -> (VecDeque<ServerFrame>, Option<CloseCode>) {
         loop {
             {
                 let mut waiting = self.lock();
                 if !waiting.frames.is_empty() || waiting.closing.is_some() {
-                    frames.extend(waiting.frames.drain(..));
-                    waiting.frames.shrink_to(8);
                     waiting.bytes = 0;
-                    return waiting.closing;
+                    return (std::mem::take(&mut waiting.frames), waiting.closing);
                 }
             }
             self.ready.notified().await;
@@ -175,9 +173,8 @@ mod tests {
     }
 
     async fn drain(queue: &SendQueue) -> (Vec<ServerFrame>, Option<CloseCode>) {
-        let mut frames = Vec::new();
-        let code = queue.next(&mut frames).await;
-        (frames, code)
+        let (frames, code) = queue.next().await;
+        (frames.into(), code)
     }
 
     #[tokio::test]

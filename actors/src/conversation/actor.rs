@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onya_core::conversation::{Signal, View};
 use onya_core::{ConversationId, Seq, Timestamp};
-use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal};
+use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal, Reset};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::handle::{Admission, Submission};
 use super::live::{Live, Looked, cuts};
 use super::window::Window;
-use crate::connection::{Standing, Subscriber, synced};
+use crate::connection::{Published, Standing, Subscriber, synced};
 use crate::directory::Row;
 use crate::guard::guarded;
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
@@ -37,8 +37,6 @@ pub(crate) enum Message {
     Looked(Looked),
     /// The outcome of the append in flight.
     Appended(Result<AppendOutcome, StoreError>),
-    /// More text of the model.
-    ReplyText { turn: Seq, attempt: u32, text: String },
     /// The model ended.
     ReplyEnded { turn: Seq, attempt: u32, end: ModelEnd },
     /// A timer.
@@ -159,7 +157,6 @@ impl Conversation {
             Message::Synchronise { subscriber, cursor, done } => self.synchronise(subscriber, cursor, done),
             Message::Looked(known) => self.looked(known),
             Message::Appended(outcome) => self.appended(outcome),
-            Message::ReplyText { turn, attempt, text } => self.reply_text((turn, attempt), text),
             Message::ReplyEnded { turn, attempt, end } => self.reply_ended((turn, attempt), end),
             Message::Wake => self.timer = None,
             Message::Drain => self.draining = true,
@@ -174,6 +171,9 @@ impl Conversation {
             Message::Crash => panic!("crashed on request"),
         }
         self.advance();
+        if let Some(live) = &self.live {
+            live.move_gate(self.leaving);
+        }
         self.settle();
     }
 
@@ -199,6 +199,11 @@ impl Conversation {
         let Owned { fence, state, tail, recent_crashes } = owned;
         // Entries whose outcome an earlier incarnation did not learn reach the readers now.
         self.publish_entries(&tail, &state.language);
+        if let Some(turn) = state.turn {
+            // What was shown of the reply was in the memory of the owner before: it may be kept by no end of the turn.
+            let (conversation, epoch) = (self.row.id, fence.epoch);
+            self.row.publish(&Published::Reset(Reset { conversation, turn: turn.turn, epoch, attempt: turn.attempt }));
+        }
         let quarantined = recent_crashes >= CRASHES_TO_QUARANTINE;
         let first = if quarantined { Some(Signal::Quarantine) } else { state.recovery() };
         self.live = Some(Live {
@@ -264,39 +269,14 @@ impl Conversation {
         let in_progress = live.reply.as_ref().filter(|reply| reply.is(turn.turn, turn.attempt));
         Some(in_progress.map_or_else(
             || LiveTurn { turn: turn.turn, epoch, attempt: turn.attempt, text: String::new() },
-            |reply| reply.live_turn(epoch),
+            |reply| reply.gate.standing(),
         ))
-    }
-
-    fn reply_text(&mut self, (turn, attempt): (Seq, u32), text: String) {
-        let Some(live) = &mut self.live else { return };
-        let open = live.gate_is_open();
-        let Some(reply) = live.reply.as_mut().filter(|reply| reply.is(turn, attempt)) else { return };
-        if !open {
-            return reply.hold(&text);
-        }
-        if reply.handed_out.text.is_empty() {
-            metrics::histogram!("onya_time_to_first_token_seconds").record(reply.asked_at.elapsed().as_secs_f64());
-        }
-        let delta = reply.hand_out(self.row.id, live.fence.epoch, text);
-        self.row.publish_delta(delta);
     }
 
     fn reply_ended(&mut self, (turn, attempt): (Seq, u32), end: ModelEnd) {
         let reply = self.live.as_mut().and_then(|live| live.reply.as_mut());
         if let Some(reply) = reply.filter(|reply| reply.is(turn, attempt)) {
             reply.ended(end);
-        }
-    }
-
-    /// Opens the gate again if nothing cuts any more, and hands out what was held.
-    pub(super) fn reopen_gate(&mut self) {
-        let Some(live) = self.live.as_mut().filter(|live| live.gate_is_open()) else { return };
-        let Some(reply) = &mut live.reply else { return };
-        let held = reply.take_held();
-        if !held.is_empty() {
-            let delta = reply.hand_out(self.row.id, live.fence.epoch, held);
-            self.row.publish_delta(delta);
         }
     }
 

@@ -77,11 +77,20 @@ impl Live {
         self.cutting == 0 && !being_cut
     }
 
+    /// Opens the gate of the reply in progress if its text may be handed out, and closes it if not. An actor that leaves
+    /// may have cut the reply without knowing: it shows nothing more of it.
+    pub(crate) fn move_gate(&self, leaving: bool) {
+        match &self.reply {
+            Some(reply) if !leaving && self.gate_is_open() => reply.gate.open(),
+            Some(reply) => drop(reply.gate.close()),
+            None => {}
+        }
+    }
+
     /// The end of the reply in progress as a signal, if the model has ended and no cut comes before it.
     pub(crate) fn finished_reply(&self) -> Option<Signal> {
         let reply = self.reply.as_ref().filter(|_| self.gate_is_open())?;
-        let (turn, attempt) = (reply.handed_out.turn, reply.handed_out.attempt);
-        Some(Signal::FinishReply { turn, attempt, ending: reply.ending()? })
+        Some(Signal::FinishReply { turn: reply.turn, attempt: reply.attempt, ending: reply.ending()? })
     }
 }
 

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! Handle ──(admission: commands and bytes)──▶ mailbox ──▶ inbox ─┐
-//! completion ── text, end ─────────────────▶ mailbox ──▶ reply ──┼─▶ decide ─▶ persistence ─▶ Appended ─▶ commit
+//! completion ── end ───────────────────────▶ mailbox ──▶ reply ──┼─▶ decide ─▶ persistence ─▶ Appended ─▶ commit
 //! timer ── Wake ───────────────────────────▶ mailbox ──▶ signals ┘
+//! completion ── text ──▶ gate ──▶ readers
 //! ```
 //!
 //! One append is in flight at a time; it is sent, and its outcome comes back as a message, so that text, readers and
 //! new commands are handled while the store is slow. A command that cuts a reply closes the gate for its text on
-//! receipt; if the command is refused, the gate opens again.
+//! receipt, and the gate is closed while anything is decided; if nothing cuts the reply, it opens again.
 //!
 //! [`actor`] holds the messages and the life of the process, [`steps`] one step of the loop above, [`reply`] the
-//! reply in progress and its gate, [`window`] the end of the log, [`handle`] how others reach it.
+//! reply in progress, [`gate`] the way of its text, [`window`] the end of the log, [`handle`] how others reach it.
 
 mod actor;
+mod gate;
 mod handle;
 mod live;
 mod reply;
@@ -21,4 +23,5 @@ mod steps;
 mod window;
 
 pub(crate) use actor::{Arguments, ConversationActor, Message};
+pub(crate) use gate::Gate;
 pub(crate) use handle::{Admission, Handle, Refused, Reply, busy};

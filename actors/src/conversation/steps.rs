@@ -13,6 +13,7 @@ use onya_protocol::{ErrorCode, Refusal, Reset, convert};
 use tokio::time::Instant;
 
 use super::actor::{Conversation, Message};
+use super::gate::Gate;
 use super::handle::Submission;
 use super::live::{InFlight, Live, Looked, Origin, cuts};
 use super::reply::LiveReply;
@@ -58,15 +59,17 @@ impl Conversation {
 
     /// `known` is what the store knows of older commands, if it has been asked.
     fn decide(&mut self, origin: Origin, known: Option<&[KnownKey]>) {
-        let Some(live) = &mut self.live else { return };
+        let Some(live) = &self.live else { return };
+        let passage = live.reply.as_ref().map(|reply| reply.gate.close());
         let context = Context {
             now: self.system.clock.now(),
             policy: &self.system.settings.policy,
-            reply: live.reply.as_ref().map(|reply| &reply.handed_out),
+            reply: passage.as_ref().map(|passage| &passage.handed_out),
             known: known.unwrap_or_default(),
         };
-        let command = origin.command();
-        match (live.state.decide(&context, &command), origin) {
+        let decided = live.state.decide(&context, &origin.command());
+        drop(passage);
+        match (decided, origin) {
             (Ok(decision), origin) if decision.entries.is_empty() => self.nothing_to_append(origin, decision.ack),
             (Ok(decision), origin) => self.append(decision, origin),
             (Err(rejection), Origin::Request(submission)) => self.rejected(submission, rejection, known.is_none()),
@@ -168,11 +171,7 @@ impl Conversation {
         live.state = next;
         live.window.extend(decision.entries.iter());
         live.last_active = now;
-        if live
-            .reply
-            .as_ref()
-            .is_some_and(|reply| live.state.turn.is_none_or(|turn| turn.turn != reply.handed_out.turn))
-        {
+        if live.reply.as_ref().is_some_and(|reply| live.state.turn.is_none_or(|turn| turn.turn != reply.turn)) {
             live.reply = None;
         }
         let language = live.state.language.clone();
@@ -234,7 +233,6 @@ impl Conversation {
                         live.signals.push_front(signal);
                     }
                 }
-                self.reopen_gate();
             }
         }
     }
@@ -245,7 +243,7 @@ impl Conversation {
         }
     }
 
-    /// Answers a command; if it would have cut the reply and did not, the gate opens again.
+    /// Answers a command; it cuts nothing any more.
     fn answer(&mut self, submission: Box<Submission>, outcome: Result<Ack, Refusal>) {
         let cutting = cuts(&submission.request.action);
         let Submission { reply, received_at, .. } = *submission;
@@ -256,11 +254,8 @@ impl Conversation {
             }
             Err(refusal) => reply.refuse(refusal),
         }
-        if cutting {
-            if let Some(live) = &mut self.live {
-                live.cutting = live.cutting.saturating_sub(1);
-            }
-            self.reopen_gate();
+        if let Some(live) = self.live.as_mut().filter(|_| cutting) {
+            live.cutting = live.cutting.saturating_sub(1);
         }
     }
 
@@ -268,7 +263,7 @@ impl Conversation {
         let Some(live) = &mut self.live else { return };
         match effect {
             Effect::CancelCompletion { turn } => {
-                if live.reply.as_ref().is_some_and(|reply| reply.handed_out.turn == turn) {
+                if live.reply.as_ref().is_some_and(|reply| reply.turn == turn) {
                     live.reply = None;
                 }
             }
@@ -295,17 +290,19 @@ impl Conversation {
             prompt: build_prompt(live.window.iter(), settings.prompt_bytes),
             traceparent: live.traceparent.clone(),
         };
+        let gate = Gate::new(&self.row, live.fence.epoch, (turn, attempt));
         let completion = Completion {
             conversation: self.myself.clone(),
             turn,
             attempt,
+            gate: Arc::clone(&gate),
             window: Duration::from_millis(settings.delta_window_ms),
             max_bytes: settings.max_reply_bytes,
             reported: false,
         };
         let model = Arc::clone(&self.system.model);
         let task = self.system.tasks.spawn(async move { completion.run(&*model, question).await });
-        live.reply = Some(LiveReply::new(turn, attempt, task.abort_handle()));
+        live.reply = Some(LiveReply::new((turn, attempt), gate, task.abort_handle()));
     }
 
     /// Tells the desk whether this conversation waits for a person.

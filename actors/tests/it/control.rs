@@ -28,8 +28,7 @@ async fn no_byte_of_the_assistant_follows_a_takeover() {
     let ack = world.request(AGENT, take_over(0)).await.unwrap();
     asked.say(" and more");
     asked.end(ModelEnd::Complete);
-    let mut frames = Vec::new();
-    customer.connection.queue().next(&mut frames).await;
+    let frames = Vec::from(customer.connection.queue().next().await.0);
     let cut = ack.cut_at.unwrap();
     let control = frames.iter().position(
         |frame| matches!(frame, ServerFrame::Entry { entry, .. } if matches!(entry.body, EntryBody::ControlChanged { .. })),
@@ -89,9 +88,8 @@ async fn the_desk_sees_who_waits_and_who_no_longer_does() {
     assert_eq!(world.sessions.waiting().await[0].queued.summary.as_deref(), Some("billing"));
     world.request(AGENT, claim(1)).await.unwrap();
     assert_eq!(world.sessions.waiting().await, []);
-    let mut frames = Vec::new();
-    staff.queue().next(&mut frames).await;
-    assert_eq!(frames.last(), Some(&ServerFrame::Queue { entries: vec![], waiting: 0 }));
+    let (frames, _) = staff.queue().next().await;
+    assert_eq!(frames.back(), Some(&ServerFrame::Queue { entries: vec![], waiting: 0 }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -170,8 +170,10 @@ async fn a_crashed_actor_returns_runs_its_turn_again_and_is_quarantined_the_seco
     world.sessions.crash(world.id);
     let again = world.model.asked().await;
     assert_eq!(again.question.turn.1, 2);
-    let reset = customer.until(|frame| if let ServerFrame::Reset(reset) = frame { Some(reset.attempt) } else { None });
-    assert_eq!(reset.await, 2);
+    let reset = |frame: &ServerFrame| if let ServerFrame::Reset(reset) = frame { Some(reset.clone()) } else { None };
+    let (withdrawn, begun) = (customer.until(reset).await, customer.until(reset).await);
+    assert_eq!((withdrawn.attempt, begun.attempt), (1, 2));
+    assert_eq!(withdrawn.epoch, begun.epoch);
     world.sessions.crash(world.id);
     while world.sessions.waiting().await.is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

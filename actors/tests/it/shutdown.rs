@@ -26,10 +26,10 @@ async fn a_reply_in_progress_finishes_and_its_reader_sees_it() {
     tokio::join!(world.sessions.drain(), finish);
     let Event::TurnEnded { outcome: Outcome::Final, text, .. } = &world.entries()[3].event else { panic!() };
     assert_eq!(text, "begun, ended");
-    let mut frames = Vec::new();
-    assert_eq!(customer.connection.queue().next(&mut frames).await, Some(CloseCode::Shutdown));
+    let (frames, closing) = customer.connection.queue().next().await;
+    assert_eq!(closing, Some(CloseCode::Shutdown));
     assert!(frames.iter().any(|frame| matches!(frame, ServerFrame::Goaway { .. })));
-    assert!(matches!(frames.last(), Some(ServerFrame::Entry { .. })));
+    assert!(matches!(frames.back(), Some(ServerFrame::Entry { .. })));
 }
 
 #[tokio::test(start_paused = true)]

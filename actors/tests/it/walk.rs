@@ -60,11 +60,12 @@ async fn random_walks_break_no_promise() {
 
 /// Shows the reader what waits on its socket; whether the socket is closed.
 async fn take_waiting(customer: &Customer, reader: &mut StrictReader) -> bool {
-    let mut frames = Vec::new();
     let queue = customer.connection.queue();
-    let closing = tokio::time::timeout(Duration::from_millis(1), queue.next(&mut frames)).await;
+    let Ok((frames, closing)) = tokio::time::timeout(Duration::from_millis(1), queue.next()).await else {
+        return false;
+    };
     frames.into_iter().for_each(|frame| reader.take(frame));
-    matches!(closing, Ok(Some(_)))
+    closing.is_some()
 }
 
 impl Walk {

@@ -1,5 +1,6 @@
 //! A whole system over in-memory ports, and the people in it.
 
+use std::collections::{VecDeque, vec_deque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,7 +52,7 @@ impl World {
     pub async fn customer(&self, cursor: Option<Cursor>) -> Customer {
         let connection =
             self.sessions.connect_customer(person(CUSTOMER, Role::Customer), self.id, cursor).await.unwrap();
-        Customer { connection, pending: Vec::new().into_iter() }
+        Customer { connection, pending: VecDeque::new().into_iter() }
     }
 
     pub fn staff(&self, who: u128) -> StaffConnection {
@@ -94,7 +95,7 @@ pub fn person(number: u128, role: Role) -> Actor {
 /// A customer's socket, read frame by frame.
 pub struct Customer {
     pub connection: CustomerConnection,
-    pending: std::vec::IntoIter<ServerFrame>,
+    pending: vec_deque::IntoIter<ServerFrame>,
 }
 
 impl Customer {
@@ -104,11 +105,10 @@ impl Customer {
             if let Some(frame) = self.pending.next() {
                 return frame;
             }
-            let mut frames = Vec::new();
             // The clock is paused: this passes at once if nothing else can happen.
             let patience = std::time::Duration::from_secs(3_600);
-            let next = tokio::time::timeout(patience, self.connection.queue().next(&mut frames)).await;
-            let closing = next.unwrap_or_else(|_| panic!("no frame comes"));
+            let next = tokio::time::timeout(patience, self.connection.queue().next()).await;
+            let (frames, closing) = next.unwrap_or_else(|_| panic!("no frame comes"));
             assert!(closing.is_none() || !frames.is_empty(), "the socket is closed: {closing:?}");
             self.pending = frames.into_iter();
         }

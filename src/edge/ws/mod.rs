@@ -52,22 +52,20 @@ fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response,
     let sockets = edge.sockets.clone();
     let (response, stream) = upgrade.accept();
     sockets.run(async move {
-        if let Ok(stream) = stream.await {
-            live(&edge, Socket::new(stream, &edge.limits.socket).await, (route, token)).await;
+        if let Ok(stream) = stream.await
+            && let Some(socket) = Box::pin(Socket::new(stream, &edge.limits.socket)).await
+        {
+            live(&edge, socket, (route, token)).await;
         }
         drop(place);
     });
     Ok(response)
 }
 
-/// A socket from its first frame to its end.
+/// A socket from its first frame to its end. What is awaited only at the beginning or the end is boxed: its memory would
+/// otherwise be part of the task for as long as the socket is open.
 async fn live(edge: &Edge, mut socket: Socket, (route, token): (Route, Option<String>)) {
-    let ending = edge.sockets.ending();
-    let greeted = tokio::select! {
-        greeted = hello::receive(edge, &mut socket, (route, token)) => greeted,
-        () = ending.cancelled() => Err(Farewell::shutdown()),
-    };
-    let outcome = match greeted {
+    let outcome = match Box::pin(greet(edge, &mut socket, (route, token))).await {
         Ok(guest) => match route {
             Route::Customer(id) => customer_session(edge, &mut socket, (guest, id)).await,
             Route::Staff => staff_session(edge, &mut socket, guest).await,
@@ -76,8 +74,16 @@ async fn live(edge: &Edge, mut socket: Socket, (route, token): (Route, Option<St
     };
     match outcome {
         Ok(None) => {}
-        Ok(Some(code)) => socket.close(code).await,
-        Err(farewell) => farewell.say(socket).await,
+        Ok(Some(code)) => Box::pin(socket.close(code)).await,
+        Err(farewell) => Box::pin(farewell.say(socket)).await,
+    }
+}
+
+async fn greet(edge: &Edge, socket: &mut Socket, asked: (Route, Option<String>)) -> Result<hello::Guest, Farewell> {
+    let ending = edge.sockets.ending();
+    tokio::select! {
+        greeted = hello::receive(edge, socket, asked) => greeted,
+        () = ending.cancelled() => Err(Farewell::shutdown()),
     }
 }
 
@@ -86,10 +92,10 @@ type Outcome = Result<Option<onya_protocol::CloseCode>, Farewell>;
 async fn customer_session(
     edge: &Edge,
     socket: &mut Socket,
-    (guest, conversation): (hello::Guest, ConversationId),
+    (mut guest, conversation): (hello::Guest, ConversationId),
 ) -> Outcome {
-    let connected = edge.sessions.connect_customer(guest.who.clone(), conversation, guest.cursor).await;
-    let connection = connected.map_err(|refusal| Farewell::refused(edge, refusal))?;
+    let connected = edge.sessions.connect_customer(guest.who.clone(), conversation, guest.cursor.take());
+    let connection = Box::pin(connected).await.map_err(|refusal| Farewell::refused(edge, refusal))?;
     Ok(pump::run(edge, socket, &connection, &guest).await)
 }
 

@@ -26,16 +26,16 @@ pub(super) async fn run<C: Connection>(
 ) -> Option<CloseCode> {
     socket.send(std::iter::once(hello(edge, guest))).await.ok()?;
     let ending = edge.sockets.ending();
+    let mut ending = pin!(ending.cancelled());
+    let mut ended = false;
     let mut timer = Timer::new(edge, guest);
     let mut sleep = pin!(sleep_until(timer.due()));
     let mut inbox = Inbox { connection, malformed: 0, handling: None, shut: false };
-    let mut frames = Vec::new();
     loop {
         tokio::select! {
-            closing = connection.queue().next(&mut frames) => {
+            (frames, closing) = connection.queue().next() => {
                 let began = Instant::now();
-                socket.send(frames.drain(..)).await.ok()?;
-                frames.shrink_to(8);
+                socket.send(frames.into_iter()).await.ok()?;
                 timer.not_reading(began.elapsed());
                 if closing.is_some() {
                     return closing;
@@ -50,7 +50,10 @@ pub(super) async fn run<C: Connection>(
                 inbox.take(received);
             }
             () = sleep.as_mut() => timer.ring(connection, inbox.is_busy()),
-            () = ending.cancelled() => connection.queue().close(CloseCode::Shutdown),
+            () = ending.as_mut(), if !ended => {
+                ended = true;
+                connection.queue().close(CloseCode::Shutdown);
+            }
         }
         rearm(sleep.as_mut(), timer.due());
     }

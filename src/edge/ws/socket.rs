@@ -8,6 +8,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use onya_protocol::{CloseCode, ServerFrame};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -17,12 +18,15 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::config::SocketConfig;
 
-/// An idle socket keeps its buffers, and most sockets are idle.
-const BUFFER_BYTES: usize = 4 * 1024;
+/// An idle socket keeps its buffers, and most sockets are idle: one for what comes in, and one that is as long as the
+/// longest piece that ever went out.
+const BUFFER_BYTES: usize = 1024;
 /// A longer message goes out in fragments, so that it does not leave a long buffer behind.
-const FRAGMENT_BYTES: usize = 16 * 1024;
+const FRAGMENT_BYTES: usize = 1024;
 /// Never reached: what waits is written before more is added, and a fragment is the most that is added.
 const MAX_WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// What is read of the other side's last words at once.
+const FAREWELL_BYTES: usize = 4 * 1024;
 /// Longest wait for the other side while closing.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -44,22 +48,26 @@ pub(super) enum Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lost;
 
-/// An open WebSocket.
+/// An open WebSocket. It is moved from phase to phase of a task, which would keep room for it in each: hence the box.
 pub(super) struct Socket {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
+    stream: Box<WebSocketStream<TcpStream>>,
     write_timeout: Duration,
 }
 
 impl Socket {
-    pub(super) async fn new(upgraded: Upgraded, limits: &SocketConfig) -> Self {
+    /// `None` if the stream is not the TCP stream that the server accepted.
+    pub(super) async fn new(upgraded: Upgraded, limits: &SocketConfig) -> Option<Self> {
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER_BYTES)
             .write_buffer_size(BUFFER_BYTES)
             .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
             .max_message_size(Some(limits.max_frame_bytes))
             .max_frame_size(Some(limits.max_frame_bytes));
-        let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        Self { stream, write_timeout: Duration::from_millis(limits.write_timeout_ms) }
+        // What HTTP kept around the stream is let go.
+        let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+        let (tcp, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
+        let stream = WebSocketStream::from_partially_read(tcp, read, Role::Server, Some(config)).await;
+        Some(Self { stream: Box::new(stream), write_timeout: Duration::from_millis(limits.write_timeout_ms) })
     }
 
     /// The next frame. Cancel safe.
@@ -118,7 +126,7 @@ impl Socket {
             self.stream.send(Message::Close(Some(frame))).await.ok()?;
             let stream = self.stream.get_mut();
             stream.shutdown().await.ok()?;
-            let mut rest = vec![0; BUFFER_BYTES];
+            let mut rest = vec![0; FAREWELL_BYTES];
             while stream.read(&mut rest).await.ok()? > 0 {}
             Some(())
         };

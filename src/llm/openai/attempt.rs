@@ -1,11 +1,12 @@
 //! One attempt: one call to the provider and the stream that comes back.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
 use onya_actors::ports::ModelEnd;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::answer::Desk;
 use super::fault::Fault;
@@ -79,14 +80,28 @@ impl<'a> Attempt<'a> {
         deadlines: &mut Deadlines,
     ) -> Result<ModelEnd, Fault> {
         let mut closing = None;
+        let mut alarm = pin!(sleep_until(deadlines.next()));
         loop {
             // A flood of comments would otherwise keep this loop from ever looking at the clock.
             consume_budget().await;
             let due = closing.unwrap_or_else(|| deadlines.next());
-            let frame = match timeout_at(due, reader.next()).await {
-                Ok(frame) => frame,
-                Err(_) if closing.is_some() => Ok(Frame::End),
-                Err(_) => return Err(timed_out(deadlines, reply.has_content())),
+            if due < alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
+            let frame = tokio::select! {
+                biased;
+                frame = reader.next() => frame,
+                () = alarm.as_mut() => {
+                    // Content moves the due time with every token; the timer follows only here.
+                    if Instant::now() < due {
+                        alarm.as_mut().reset(due);
+                        continue;
+                    }
+                    if closing.is_none() {
+                        return Err(timed_out(deadlines, reply.has_content()));
+                    }
+                    Ok(Frame::End)
+                }
             };
             match frame {
                 Ok(Frame::Chunk(chunk)) => {

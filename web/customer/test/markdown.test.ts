@@ -54,8 +54,11 @@ test("direction controls are shown where they could reorder something else", () 
   expect(textOf(htmlOf("```\na\u2066b\n```"))).toContain("a\u27e8U+2066\u27e9b");
 });
 
-test("references are shown as they are written, because their targets may come later than they do", () => {
+test("references are shown as they are written: a target that comes later changes nothing before it", () => {
   expect(textOf(htmlOf("[a][x]\n\n[x]: https://shop.example"))).toBe("[a][x][x]: https://shop.example");
+  const before = links("[a][b](https://shop.example)").map(([address]) => address);
+  expect(before).toEqual(["https://shop.example/"]);
+  expect(links("[a][b](https://shop.example)\n\n[b]: x").map(([address]) => address)).toEqual(before);
 });
 
 test("a list begins with its own number and keeps its lines", () => {
@@ -80,7 +83,7 @@ const pieces = fc.array(
   fc.constantFrom(
     ...["# Title", "\n", "\n\n", "- item", "  - nested", "1. one", "word ", "*em*", "**strong**", "`code`", "```\n"],
     ...["> quote", "---\n", "===\n", "| a | b |\n", "|---|---|\n", "    indented\n", "<div>\n", "\r\n", "\\", "  \n"],
-    ...["[x](https://shop.example)", "[x]: https://shop.example\n", "[x]", "https://shop.example/a?b"],
+    ...["[x](https://shop.example)", "[x]: https://shop.example\n", "[x]", "[*x*][x]", "https://shop.example/a?b"],
     ...["\ud83d\ude00", "\u0623\u0628"],
   ),
   { maxLength: 30 },

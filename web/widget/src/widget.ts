@@ -13,7 +13,7 @@ const PATIENCE_MS = 10_000;
 const PANEL_ID = "onya-panel";
 
 /** Where signed tokens of a known customer come from; `null`: nobody is known. */
-export type TokenSource = string | (() => Promise<string>) | null;
+export type TokenSource = string | (() => Promise<string> | string) | null;
 
 /** What the script tag asks for. */
 export interface WidgetOptions {
@@ -152,7 +152,12 @@ export class Widget {
 
   async #giveToken(frame: Frame, request: number): Promise<void> {
     const source = this.#token;
-    const token = await Promise.resolve(typeof source === "function" ? source() : source).catch(() => null);
+    let token: string | null = null;
+    try {
+      token = await (typeof source === "function" ? source() : source);
+    } catch {
+      // The site has none: the chat says so.
+    }
     frame.post({ type: "token", request, token });
   }
 

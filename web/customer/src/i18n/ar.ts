@@ -29,7 +29,7 @@ export const ar: Texts = {
   end: "إنهاء",
   transcriptFailed: "تعذر تحميل نص المحادثة. حاول مرة أخرى.",
   reconnecting: (seconds, attempt) =>
-    seconds > 0 ? `انقطع الاتصال. المحاولة ${attempt} بعد ${seconds} ث` : `انقطع الاتصال. المحاولة ${attempt}…`,
+    seconds > 0 ? `لا يوجد اتصال. المحاولة ${attempt} بعد ${seconds} ث` : `لا يوجد اتصال. المحاولة ${attempt}…`,
   tryNow: "حاول الآن",
   offline: "أنت غير متصل. ما تكتبه محفوظ وسيُرسل فور عودة الاتصال.",
   restored: "عاد الاتصال. لم يُفقد شيء.",

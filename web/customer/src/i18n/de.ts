@@ -29,9 +29,7 @@ export const de: Texts = {
   end: "Beenden",
   transcriptFailed: "Das Protokoll konnte nicht geladen werden. Versuchen Sie es noch einmal.",
   reconnecting: (seconds, attempt) =>
-    seconds > 0
-      ? `Verbindung verloren. Versuch ${attempt} in ${seconds} s`
-      : `Verbindung verloren. Versuch ${attempt} …`,
+    seconds > 0 ? `Keine Verbindung. Versuch ${attempt} in ${seconds} s` : `Keine Verbindung. Versuch ${attempt} …`,
   tryNow: "Jetzt versuchen",
   offline: "Sie sind offline. Was Sie schreiben, bleibt erhalten und wird gesendet, sobald Sie wieder verbunden sind.",
   restored: "Wieder verbunden. Nichts ging verloren.",

@@ -30,7 +30,7 @@ export const en = {
   transcriptFailed: "The transcript could not be loaded. Try again.",
   // Connection
   reconnecting: (seconds: number, attempt: number) =>
-    seconds > 0 ? `Connection lost. Attempt ${attempt} in ${seconds} s` : `Connection lost. Attempt ${attempt}…`,
+    seconds > 0 ? `No connection. Attempt ${attempt} in ${seconds} s` : `No connection. Attempt ${attempt}…`,
   tryNow: "Try now",
   offline: "You are offline. What you write is kept and sent as soon as you are back.",
   restored: "Connected again. Nothing was lost.",

@@ -29,7 +29,7 @@ export const fr: Texts = {
   end: "Terminer",
   transcriptFailed: "La transcription n’a pas pu être chargée. Réessayez.",
   reconnecting: (seconds, attempt) =>
-    seconds > 0 ? `Connexion perdue. Essai ${attempt} dans ${seconds} s` : `Connexion perdue. Essai ${attempt}…`,
+    seconds > 0 ? `Pas de connexion. Essai ${attempt} dans ${seconds} s` : `Pas de connexion. Essai ${attempt}…`,
   tryNow: "Réessayer",
   offline: "Vous êtes hors ligne. Ce que vous écrivez est gardé et partira dès votre retour.",
   restored: "Reconnecté. Rien n’a été perdu.",

@@ -34,8 +34,11 @@ const OPEN_BLOCKS = 2;
 // Nesting costs the parser the square of its depth; nobody writes this to be read.
 const TOO_NESTED = /^(?:[ \t]*(?:[>*+-]|\d{1,9}[.)])){40}|[*_~[\]]{200}/m;
 
+// A definition at the end of a reply would change what stands long before it: references stay as they are written.
+const WITHOUT_REFERENCES = { disable: { null: ["definition"] } };
+
 const SYNTAX = {
-  extensions: [gfmAutolinkLiteral(), gfmStrikethrough({ singleTilde: false }), gfmTable()],
+  extensions: [gfmAutolinkLiteral(), gfmStrikethrough({ singleTilde: false }), gfmTable(), WITHOUT_REFERENCES],
   mdastExtensions: [autolinkNodes, gfmStrikethroughFromMarkdown(), gfmTableFromMarkdown()],
 };
 

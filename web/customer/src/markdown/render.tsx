@@ -65,8 +65,6 @@ export function renderNode(node: Nodes, place: Place): ReactNode {
       ) : (
         node.value
       );
-    case "definition":
-      return <p dir="auto">{sourceOf(node, place)}</p>;
     default:
       return sourceOf(node, place);
   }

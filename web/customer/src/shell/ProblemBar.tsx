@@ -10,7 +10,8 @@ import { refusalText } from "./refusal.ts";
 export function ProblemBar({ problem }: { problem: ChatState["problem"] }): ReactNode {
   const texts = useTexts();
   const [dismissed, setDismissed] = useState<ChatState["problem"]>(null);
-  if (problem === null || problem === dismissed) return null;
+  // That the server cannot be reached is said by the connection bar.
+  if (problem === null || problem === dismissed || problem.code === "unreachable") return null;
   return (
     <div id="problem" className="banner" data-kind="bad" role="alert">
       <span>{refusalText(problem, texts)}</span>
