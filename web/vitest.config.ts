@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           name: "server",
           include: ["*/test/server/**/*.test.ts"],
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 60_000,
           fileParallelism: false,
         },

@@ -34,37 +34,37 @@ impl Completion {
         let mut total_bytes = 0;
         let mut window_ends = Instant::now();
         loop {
-            tokio::select! {
-                biased;
-                // Armed only while something waits: at the pace of most models nothing does.
-                () = sleep_until(window_ends), if !collected.is_empty() => {
-                    self.send_text(&mut collected);
-                    window_ends = Instant::now() + self.window;
+            // A timer only while something waits: at the pace of most models nothing does.
+            let event = if collected.is_empty() {
+                events.next().await
+            } else {
+                tokio::select! {
+                    biased;
+                    () = sleep_until(window_ends) => {
+                        self.send_text(&mut collected);
+                        window_ends = Instant::now() + self.window;
+                        continue;
+                    }
+                    event = events.next() => event,
                 }
-                event = events.next() => match event {
-                    Some(ModelEvent::Text(text)) => {
-                        total_bytes += text.len();
-                        if total_bytes > self.max_bytes {
-                            self.send_text(&mut collected);
-                            return self.send_end(ModelEnd::Failed(Failure::ReplyTooLong));
-                        }
-                        collected.push_str(&text);
-                        let now = Instant::now();
-                        if now >= window_ends {
-                            self.send_text(&mut collected);
-                            window_ends = now + self.window;
-                        }
-                    }
-                    Some(ModelEvent::End(end)) => {
+            };
+            let end = match event {
+                Some(ModelEvent::Text(text)) if total_bytes + text.len() <= self.max_bytes => {
+                    total_bytes += text.len();
+                    collect(&mut collected, text);
+                    let now = Instant::now();
+                    if now >= window_ends {
                         self.send_text(&mut collected);
-                        return self.send_end(end);
+                        window_ends = now + self.window;
                     }
-                    None => {
-                        self.send_text(&mut collected);
-                        return self.send_end(ModelEnd::Failed(Failure::ReplyCut));
-                    }
-                },
-            }
+                    continue;
+                }
+                Some(ModelEvent::Text(_)) => ModelEnd::Failed(Failure::ReplyTooLong),
+                Some(ModelEvent::End(end)) => end,
+                None => ModelEnd::Failed(Failure::ReplyCut),
+            };
+            self.send_text(&mut collected);
+            return self.send_end(end);
         }
     }
 
@@ -77,6 +77,14 @@ impl Completion {
     fn send_end(&mut self, end: ModelEnd) {
         self.reported = true;
         let _ = self.conversation.cast(Message::ReplyEnded { turn: self.turn, attempt: self.attempt, end });
+    }
+}
+
+fn collect(collected: &mut String, text: String) {
+    if collected.is_empty() {
+        *collected = text;
+    } else {
+        collected.push_str(&text);
     }
 }
 

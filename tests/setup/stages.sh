@@ -2,16 +2,17 @@
 # The stages in order, each with its budget: what a machine with 2 cores needs from nothing, with some air.
 # A budget is a promise to the reader, not an assertion; exceeding it is reported and fails nothing.
 
-STAGES=(fmt clippy doc web test k6 browser)
+STAGES=(fmt clippy doc web test client k6 browser)
 TOTAL_BUDGET_SECONDS=1500
 SETUP_BUDGET_SECONDS=120
-declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=360 [doc]=110 [web]=10 [test]=780 [k6]=50 [browser]=60)
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=300 [doc]=80 [web]=90 [test]=660 [client]=90 [k6]=50 [browser]=90)
 declare -A PURPOSE=(
   [fmt]='cargo fmt --all --check'
   [clippy]='cargo clippy on every target, warnings are errors'
   [doc]='cargo doc of our crates, private items too, warnings are errors'
-  [web]='the rules of the embedded pages, by node --test'
+  [web]='lint, types and unit tests of web/, and that web/dist is what its sources build to'
   [test]='cargo test --workspace: everything, the built binary included'
+  [client]='the client kit against the built binary behind a bad network'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
   [browser]='the embedded pages in a real Chromium on the built binary'
 )
@@ -23,7 +24,18 @@ stage_fmt() { run_in_group cargo fmt --all --check; }
 
 stage_clippy() { run_in_group cargo clippy --workspace --all-targets --locked -- -D warnings; }
 
-stage_web() { run_in_group node --test web/embedded/test/*.test.js; }
+stage_web() {
+  run_in_group node --test web/embedded/test/*.test.js &&
+    run_in_group npm run --prefix web --silent lint &&
+    run_in_group npm run --prefix web --silent types &&
+    run_in_group npm run --prefix web --silent test -- --project unit &&
+    run_in_group npm run --prefix web --silent check-bundle
+}
+
+stage_client() {
+  build_onya || return
+  ONYA_BIN=$TARGET_DIR/debug/onya run_in_group npm run --prefix web --silent test -- --project server
+}
 
 # Private items are documented too: the reader is a developer.
 stage_doc() {
@@ -87,6 +99,7 @@ prepare_stages() {
     *' test '*) start_test_environment ;;
     *' k6 '*) provide_tools k6 ;;
   esac
+  [[ " $* " != *' web '* && " $* " != *' client '* && " $* " != *' browser '* ]] || provide_tools web
   [[ " $* " != *' browser '* ]] || provide_tools browser
   make_private_dir
 }

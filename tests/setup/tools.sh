@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # Finds what the tests need, installs it where it may, and otherwise fails with the line to type.
-# System packages come through apt-get; k6, the upstream and playwright live under target/test-tools and never touch the system.
+# System packages come through apt-get; k6, the upstream and playwright live under target/test-tools, what web/ is built
+# with in web/node_modules, and none of them touches the system.
 
 POSTGRES_OLDEST=15
 REDIS_OLDEST=7
 NGINX_OLDEST=1.20
 NODE_OLDEST=20
 
-# provide_tools NAME…, of: postgres redis nginx upstream k6 browser
+# provide_tools NAME…, of: postgres redis nginx upstream k6 web browser
 provide_tools() {
   local tool packages=()
   require_python
@@ -26,7 +27,7 @@ provide_tools() {
           packages+=(nginx)
         }
         ;;
-      upstream) require_node ;;
+      upstream | web) require_node ;;
       k6) python_can_make_venv || packages+=(python3-venv) ;;
       browser)
         require_node
@@ -167,6 +168,11 @@ install_upstream() {
     npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error &&
     node "$1/node_modules/@copilotkit/aimock/dist/cli.js" --help >/dev/null
 }
+
+# What web/ is checked, tested and built with.
+provide_web() { install_once web/node_modules web/package-lock.json install_web; }
+
+install_web() { npm ci --prefix web --ignore-scripts --no-audit --no-fund --loglevel=error; }
 
 # The system's Chromium and what drives it; playwright's own browsers are not downloaded.
 provide_browser() {

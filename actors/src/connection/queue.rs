@@ -7,11 +7,13 @@
 //! | typing, queue, position in the queue, ping | the newest replaces the one that waits |
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
+use futures::task::AtomicWaker;
 use onya_core::{ConversationId, Seq};
 use onya_protocol::{CloseCode, Delta, ServerFrame};
-use tokio::sync::Notify;
 
 /// Bounds of a send queue; the first that is reached closes the socket.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +28,7 @@ pub struct SendQueueLimits {
 #[derive(Debug)]
 pub struct SendQueue {
     waiting: Mutex<Waiting>,
-    ready: Notify,
+    reader: AtomicWaker,
     limits: SendQueueLimits,
 }
 
@@ -41,7 +43,7 @@ impl SendQueue {
     /// An empty queue.
     #[must_use]
     pub fn new(limits: SendQueueLimits) -> Self {
-        Self { waiting: Mutex::default(), ready: Notify::new(), limits }
+        Self { waiting: Mutex::default(), reader: AtomicWaker::new(), limits }
     }
 
     /// Adds a frame that must arrive.
@@ -83,22 +85,31 @@ impl SendQueue {
     /// Asks for the socket to be closed. What waits is written first, unless the reader is too slow for it.
     pub fn close(&self, code: CloseCode) {
         self.lock().closing.get_or_insert(code);
-        self.ready.notify_one();
+        self.reader.wake();
     }
 
     /// Waits until there is something to write and hands all of it over, with the code to close the socket with after
-    /// writing it, if it should be closed. An idle queue keeps no memory for frames. Cancel safe.
+    /// writing it, if it should be closed. An idle queue keeps no memory for frames. One task may wait at a time; cancel
+    /// safe.
     pub async fn next(&self) -> (VecDeque<ServerFrame>, Option<CloseCode>) {
-        loop {
-            {
-                let mut waiting = self.lock();
-                if !waiting.frames.is_empty() || waiting.closing.is_some() {
-                    waiting.bytes = 0;
-                    return (std::mem::take(&mut waiting.frames), waiting.closing);
-                }
-            }
-            self.ready.notified().await;
-        }
+        poll_fn(|context| {
+            let taken = self.take().or_else(|| {
+                self.reader.register(context.waker());
+                // What was added in between woke nobody.
+                self.take()
+            });
+            taken.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    fn take(&self) -> Option<(VecDeque<ServerFrame>, Option<CloseCode>)> {
+        let mut waiting = self.lock();
+        let anything = !waiting.frames.is_empty() || waiting.closing.is_some();
+        anything.then(|| {
+            waiting.bytes = 0;
+            (std::mem::take(&mut waiting.frames), waiting.closing)
+        })
     }
 
     fn change(&self, change: impl FnOnce(&mut Waiting)) {
@@ -114,7 +125,7 @@ impl SendQueue {
             metrics::counter!("onya_slow_consumers_total").increment(1);
         }
         drop(waiting);
-        self.ready.notify_one();
+        self.reader.wake();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

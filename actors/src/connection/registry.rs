@@ -1,7 +1,7 @@
 //! All open sockets of this node, to say goodbye to them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::DashMap;
 use onya_core::conversation::Role;
@@ -15,6 +15,7 @@ use crate::ports::Random;
 pub(crate) struct Registry {
     next: AtomicU64,
     queues: DashMap<u64, Weak<SendQueue>>,
+    closed: OnceLock<CloseCode>,
 }
 
 /// Keeps a socket registered.
@@ -29,6 +30,9 @@ impl Registry {
     pub(crate) fn register(self: &Arc<Self>, queue: &Arc<SendQueue>, role: Role) -> Registration {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.queues.insert(number, Arc::downgrade(queue));
+        if let Some(code) = self.closed.get() {
+            queue.close(*code);
+        }
         metrics::gauge!("onya_connections", "role" => role_name(role)).increment(1.0);
         Registration { registry: Arc::clone(self), number, role }
     }
@@ -40,7 +44,10 @@ impl Registry {
         }
     }
 
+    /// Closes every socket, and each that still comes.
     pub(crate) fn close_all(&self, code: CloseCode) {
+        // Set before the look around: a socket that registers meanwhile is seen here or sees this.
+        let code = *self.closed.get_or_init(|| code);
         for queue in self.queues.iter().filter_map(|entry| entry.value().upgrade()) {
             queue.close(code);
         }

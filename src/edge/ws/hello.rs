@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::client;
 use super::socket::{Received, Socket};
-use crate::auth::Principal;
+use crate::auth::{AuthError, Principal};
 use crate::edge::Edge;
 use crate::edge::error::auth_code;
 
@@ -23,6 +23,9 @@ pub(super) enum Route {
     /// The desk.
     Staff,
 }
+
+/// Whose the token in the header of the upgrade is; it was looked at before the answer.
+pub(super) type Shown = Result<Principal, AuthError>;
 
 /// Somebody who has said hello.
 pub(super) struct Guest {
@@ -85,7 +88,7 @@ struct Hello {
 pub(super) async fn receive(
     edge: &Edge,
     socket: &mut Socket,
-    (route, header_token): (Route, Option<String>),
+    (route, shown): (Route, Option<Shown>),
 ) -> Result<Guest, Farewell> {
     let limit = Duration::from_millis(edge.limits.socket.hello_timeout_ms);
     let received = timeout(limit, socket.receive()).await.map_err(|_| Farewell::silent(CloseCode::HelloTimeout))?;
@@ -99,7 +102,7 @@ pub(super) async fn receive(
     let version = negotiate(&hello.versions).ok_or_else(|| {
         Farewell::new(ErrorCode::UnsupportedVersion, format!("served are the versions {SERVED_VERSIONS:?}"))
     })?;
-    let principal = verify(edge, header_token.or(hello.token))?;
+    let principal = verify(edge, shown, hello.token)?;
     let who = person(&principal, route)?;
     Ok(Guest { who, version, cursor: hello.cursor, expires_at_s: principal.expires_at_s })
 }
@@ -119,9 +122,10 @@ fn read(text: &[u8], route: Route) -> Result<Hello, Farewell> {
     }
 }
 
-fn verify(edge: &Edge, token: Option<String>) -> Result<Principal, Farewell> {
-    let token = token.ok_or_else(|| Farewell::new(ErrorCode::Unauthenticated, "hello needs a token"))?;
-    edge.verifier.verify(&token).map_err(|error| Farewell::new(auth_code(error), error.to_string()))
+fn verify(edge: &Edge, shown: Option<Shown>, token: Option<String>) -> Result<Principal, Farewell> {
+    let verified = shown.or_else(|| token.map(|token| edge.verifier.verify(&token)));
+    let verified = verified.ok_or_else(|| Farewell::new(ErrorCode::Unauthenticated, "hello needs a token"))?;
+    verified.map_err(|error| Farewell::new(auth_code(error), error.to_string()))
 }
 
 fn person(principal: &Principal, route: Route) -> Result<Person, Farewell> {

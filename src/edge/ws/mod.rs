@@ -23,7 +23,7 @@ use axum::response::Response;
 use onya_core::ConversationId;
 use onya_protocol::{ErrorCode, Refusal};
 
-use self::hello::{Farewell, Route};
+use self::hello::{Farewell, Route, Shown};
 use self::socket::Socket;
 use self::upgrade::Upgrade;
 use super::Edge;
@@ -46,7 +46,7 @@ pub(super) async fn staff(State(edge): State<Arc<Edge>>, request: Request) -> Re
 }
 
 fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response, Failure> {
-    let token = bearer(request.headers()).transpose()?.map(str::to_owned);
+    let shown = bearer(request.headers()).transpose()?.map(|token| edge.verifier.verify(token));
     let upgrade = Upgrade::of(&mut request)?;
     let place = edge.sockets.take_place().filter(|_| edge.ready.get()).ok_or_else(no_place)?;
     let sockets = edge.sockets.clone();
@@ -55,7 +55,7 @@ fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response,
         if let Ok(stream) = stream.await
             && let Some(socket) = Box::pin(Socket::new(stream, &edge.limits.socket)).await
         {
-            live(&edge, socket, (route, token)).await;
+            live(&edge, socket, (route, shown)).await;
         }
         drop(place);
     });
@@ -64,8 +64,8 @@ fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response,
 
 /// A socket from its first frame to its end. What is awaited only at the beginning or the end is boxed: its memory would
 /// otherwise be part of the task for as long as the socket is open.
-async fn live(edge: &Edge, mut socket: Socket, (route, token): (Route, Option<String>)) {
-    let outcome = match Box::pin(greet(edge, &mut socket, (route, token))).await {
+async fn live(edge: &Edge, mut socket: Socket, (route, shown): (Route, Option<Shown>)) {
+    let outcome = match Box::pin(greet(edge, &mut socket, (route, shown))).await {
         Ok(guest) => match route {
             Route::Customer(id) => customer_session(edge, &mut socket, (guest, id)).await,
             Route::Staff => staff_session(edge, &mut socket, guest).await,
@@ -79,7 +79,7 @@ async fn live(edge: &Edge, mut socket: Socket, (route, token): (Route, Option<St
     }
 }
 
-async fn greet(edge: &Edge, socket: &mut Socket, asked: (Route, Option<String>)) -> Result<hello::Guest, Farewell> {
+async fn greet(edge: &Edge, socket: &mut Socket, asked: (Route, Option<Shown>)) -> Result<hello::Guest, Farewell> {
     let ending = edge.sockets.ending();
     tokio::select! {
         greeted = hello::receive(edge, socket, asked) => greeted,

@@ -25,9 +25,6 @@ pub(super) async fn run<C: Connection>(
     guest: &Guest,
 ) -> Option<CloseCode> {
     socket.send(std::iter::once(hello(edge, guest))).await.ok()?;
-    let ending = edge.sockets.ending();
-    let mut ending = pin!(ending.cancelled());
-    let mut ended = false;
     let mut timer = Timer::new(edge, guest);
     let mut sleep = pin!(sleep_until(timer.due()));
     let mut inbox = Inbox { connection, malformed: 0, handling: None, shut: false };
@@ -50,10 +47,6 @@ pub(super) async fn run<C: Connection>(
                 inbox.take(received);
             }
             () = sleep.as_mut() => timer.ring(connection, inbox.is_busy()),
-            () = ending.as_mut(), if !ended => {
-                ended = true;
-                connection.queue().close(CloseCode::Shutdown);
-            }
         }
         rearm(sleep.as_mut(), timer.due());
     }

@@ -1,5 +1,7 @@
 //! The bytes of a socket: sizes, time limits, the closing handshake.
 
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +29,8 @@ const FRAGMENT_BYTES: usize = 1024;
 const MAX_WRITE_BUFFER_BYTES: usize = 64 * 1024;
 /// What is read of the other side's last words at once.
 const FAREWELL_BYTES: usize = 4 * 1024;
+/// A piece of a reply fits, an entry mostly.
+const USUAL_FRAME_BYTES: usize = 256;
 /// Longest wait for the other side while closing.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -93,11 +97,7 @@ impl Socket {
     pub(super) async fn send(&mut self, frames: impl Iterator<Item = ServerFrame>) -> Result<(), Lost> {
         let write_timeout = self.write_timeout;
         for frame in frames {
-            let text = serde_json::to_string(&frame).map_err(|error| {
-                tracing::error!(%error, "a frame cannot be written as JSON");
-                Lost
-            })?;
-            within(write_timeout, self.feed(text)).await?;
+            within(write_timeout, self.feed(json(&frame)?)).await?;
         }
         within(write_timeout, self.stream.flush()).await
     }
@@ -135,8 +135,23 @@ impl Socket {
     }
 }
 
+fn json(frame: &ServerFrame) -> Result<String, Lost> {
+    let mut text = Vec::with_capacity(USUAL_FRAME_BYTES);
+    serde_json::to_writer(&mut text, frame).map_err(|error| {
+        tracing::error!(%error, "a frame cannot be written as JSON");
+        Lost
+    })?;
+    String::from_utf8(text).map_err(|_| Lost)
+}
+
+/// Nearly every write is done at once; only one that is not needs a timer.
 async fn within(limit: Duration, write: impl Future<Output = Result<(), Error>>) -> Result<(), Lost> {
-    match timeout(limit, write).await {
+    let mut write = pin!(write);
+    let written = match futures::poll!(write.as_mut()) {
+        Poll::Ready(written) => Ok(written),
+        Poll::Pending => timeout(limit, write).await,
+    };
+    match written {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Lost),
     }

@@ -4,6 +4,8 @@
 //! `event` and `data` are ignored. Bytes stay bytes: a character cut in two by the network is whole again in its line.
 //! What is held is bounded: an event may have [`MAX_EVENT_BYTES`].
 
+use memchr::memchr2;
+
 /// Longest event, and longest line, in bytes. A token's chunk has 200 to 400; a provider that sends a whole reply at
 /// once stays below this with a reply of 64 KiB.
 pub(super) const MAX_EVENT_BYTES: usize = 262_144;
@@ -77,7 +79,7 @@ impl Decoder {
                 self.scanned = self.scanned.max(self.start);
             }
         }
-        let found = self.buffer[self.scanned..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let found = memchr2(b'\n', b'\r', &self.buffer[self.scanned..]);
         let Some(offset) = found else {
             self.scanned = self.buffer.len();
             return None;

@@ -7,6 +7,7 @@ import { createChat, memoryStorage } from "../../src/index.ts";
 import { until } from "../until.ts";
 import { BadNetwork } from "./bad-network.ts";
 import { Onya } from "./onya.ts";
+import { statuses } from "./statuses.ts";
 import { watch } from "./world.ts";
 
 let onya: Onya;
@@ -18,9 +19,8 @@ afterAll(() => onya?.remove());
 test("a goaway in the middle of a reply leaves no gap, doubles nothing and shows no break", async () => {
   const network = await BadNetwork.start(onya.url, () => 0.5);
   const chat = createChat({ url: network.url, fetch: network.fetch, webSocket: WebSocket, storage: memoryStorage() });
-  const statuses = new Set<string>();
+  const seen = statuses(chat);
   watch(chat, "goaway");
-  chat.subscribe(() => statuses.add(chat.state.connection.status));
   chat.start();
   chat.say("/mock long 150");
   for (let count = 1; count <= 5; count += 1) {
@@ -33,7 +33,7 @@ test("a goaway in the middle of a reply leaves no gap, doubles nothing and shows
       chat.state.timeline.some((item) => item.kind === "message" && item.id === during && item.seq);
     await until("what was said is durable", isDurable);
   }
-  expect([...statuses]).toEqual(["connecting", "online"]);
+  expect(seen).toEqual(["connecting", "online"]);
   const isDone = () => chat.state.turn.state === "idle" && !chat.state.conversation?.live;
   await until("the replies have ended", isDone);
   const log = await chat.transcript();
