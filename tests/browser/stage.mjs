@@ -59,7 +59,11 @@ export class Stage {
 
   /** A browser of somebody new. */
   async person(options = {}) {
-    const context = await this.browser.newContext({ locale: "en-US", ...options });
+    return this.keep(await this.browser.newContext({ locale: "en-US", ...options }));
+  }
+
+  /** Closes a context with everything else. */
+  keep(context) {
     this.#contexts.push(context);
     return context;
   }

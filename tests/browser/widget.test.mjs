@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after } from "node:test";
 
@@ -60,7 +59,7 @@ story(
     await badge.filter({ hasText: "1" }).waitFor();
     assert.match(await launcher.getAttribute("aria-label"), /1 unread/);
 
-    await page.reload();
+    await guest.reload();
     await badge.filter({ hasText: "1" }).waitFor();
     await launcher.click();
     assert.equal((await chat.replyEnds()).text, "I am here.");
@@ -117,42 +116,31 @@ for (const [how, person] of [
   story(
     `a conversation is still there after a reload ${how}`,
     async (stage, t) => {
-      const { context, end } = await person(stage);
-      try {
-        const guest = await guestOn(stage, context);
-        await guest.launcher.click();
-        await guest.chat.say("Remember me.");
-        await guest.chat.replyEnds();
-        const shown = await guest.chat.items();
-        const keeps = () => guest.chat.locator(":root").evaluate(ownStorageWorks);
-        t.diagnostic(`the frame ${(await keeps()) ? "has a storage of its own" : "has no storage"}`);
-        await guest.page.reload();
-        await guest.launcher.click();
-        assert.deepEqual(await guest.chat.shows("the conversation", ({ length }) => length === 2), shown);
-        await guest.chat.say("Still here?");
-        await guest.chat.replyEnds(2);
-        assert.equal((await stage.staff("Ana").open()).length, 1);
-        assert.deepEqual(await guest.problems(), []);
-      } finally {
-        await end();
-      }
+      const guest = await guestOn(stage, await person(stage));
+      await guest.launcher.click();
+      await guest.chat.say("Remember me.");
+      await guest.chat.replyEnds();
+      const shown = await guest.chat.items();
+      const keeps = await guest.chat.locator(":root").evaluate(ownStorageWorks);
+      t.diagnostic(`the frame has ${keeps ? "a storage of its own" : "no storage"}`);
+      await guest.reload();
+      await guest.launcher.click();
+      assert.deepEqual(await guest.chat.shows("the conversation", ({ length }) => length === 2), shown);
+      await guest.chat.say("Still here?");
+      await guest.chat.replyEnds(2);
+      assert.equal((await stage.staff("Ana").open()).length, 1);
     },
     { settings: LISTED },
   );
 }
 
 /** Chromium with the setting "block third-party cookies" switched on in its profile. */
-async function cautiousBrowser() {
-  const profile = mkdtempSync(join(tmpdir(), "onya-profile-"));
-  mkdirSync(join(profile, "Default"));
+async function cautiousBrowser(stage) {
+  const profile = join(stage.server.folder, "profile");
+  mkdirSync(join(profile, "Default"), { recursive: true });
   const settings = { profile: { block_third_party_cookies: true, cookie_controls_mode: 1 } };
   writeFileSync(join(profile, "Default", "Preferences"), JSON.stringify(settings));
-  const context = await chromium.launchPersistentContext(profile, { ...LAUNCH, locale: "en-US" });
-  const end = async () => {
-    await context.close();
-    rmSync(profile, { recursive: true, force: true });
-  };
-  return { context, end };
+  return stage.keep(await chromium.launchPersistentContext(profile, { ...LAUNCH, locale: "en-US" }));
 }
 
 /** A frame whose storage throws, as browsers have it where all site data of others is blocked. */
@@ -167,7 +155,7 @@ async function forgetfulFrame(stage) {
       Object.defineProperty(globalThis, name, { get });
     }
   });
-  return { context, end: async () => undefined };
+  return context;
 }
 
 function ownStorageWorks() {
