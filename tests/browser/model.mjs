@@ -64,8 +64,7 @@ class Reply {
   }
 
   end() {
-    this.#send({ choices: [{ delta: {}, finish_reason: "stop" }] });
-    this.response.end("data: [DONE]\n\n");
+    this.#finish("stop");
   }
 
   /** All of a text, in pieces of a few characters, and the end. */
@@ -74,15 +73,26 @@ class Reply {
     this.end();
   }
 
+  /** Calls the tool that asks for a person, and says nothing. */
+  askForPerson(summary) {
+    const call = { index: 0, id: "call_1", function: { name: "request_human", arguments: JSON.stringify({ summary }) } };
+    this.#send({ choices: [{ delta: { tool_calls: [call] } }] });
+    this.#finish("tool_calls");
+  }
+
   /** Breaks off in a way that is not tried again. */
   fail() {
-    this.#send({ choices: [{ delta: {}, finish_reason: "content_filter" }] });
-    this.response.end("data: [DONE]\n\n");
+    this.#finish("content_filter");
   }
 
   /** Whether the server has called it off. */
   get isCalledOff() {
     return this.response.destroyed && !this.response.writableFinished;
+  }
+
+  #finish(reason) {
+    this.#send({ choices: [{ delta: {}, finish_reason: reason }] });
+    this.response.end("data: [DONE]\n\n");
   }
 
   #send(chunk) {

@@ -57,9 +57,11 @@ export class Stage {
     return this.server.api(this.server.staffToken(name));
   }
 
-  /** A browser of somebody new. */
-  async person(options = {}) {
-    return this.keep(await this.browser.newContext({ locale: "en-US", ...options }));
+  /** A browser of somebody new, in whose pages `init` runs before any script of theirs. */
+  async person({ init, ...options } = {}) {
+    const context = this.keep(await this.browser.newContext({ locale: "en-US", ...options }));
+    if (init) await context.addInitScript(init);
+    return context;
   }
 
   /** Closes a context with everything else. */

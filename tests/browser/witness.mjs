@@ -7,18 +7,29 @@ export function installWitness() {
   const witness = { faults: [], states: {}, spoken: [], replies: [], inStepAt: null };
   globalThis.witness = witness;
 
-  const look = () => {
-    const nodes = [...document.querySelectorAll("#timeline > .message, #timeline > .reply")];
-    const keys = new Set(nodes.map((node) => node.dataset.key));
-    if (keys.size < nodes.length) witness.faults.push(`double: an item is shown twice among ${[...keys]}`);
-    for (const key of held.keys()) if (!keys.has(key)) remove(key);
-    for (const node of nodes) compare(node);
+  const look = (changes) => {
+    const touched = new Set(changes.map(({ target }) => itemOf(target)));
+    if (touched.has(null)) compareAll();
+    else for (const node of touched) compare(node);
     listen();
     const control = document.getElementById("control")?.dataset.control;
     const isOnline = document.querySelector('.app[data-connection="online"]') !== null;
     if (isOnline && control !== "nobody") witness.inStepAt ??= performance.now();
-    const reply = nodes.findLast((each) => each.matches(".reply"));
+    const reply = [...document.querySelectorAll("#timeline > .reply")].at(-1);
     if (reply) sample(control, reply.querySelector(".text")?.textContent ?? "", reply.dataset);
+  };
+
+  const itemOf = (target) => {
+    const element = target instanceof Element ? target : target.parentElement;
+    return element?.closest("#timeline > .message, #timeline > .reply") ?? null;
+  };
+
+  const compareAll = () => {
+    const nodes = [...document.querySelectorAll("#timeline > .message, #timeline > .reply")];
+    const keys = new Set(nodes.map((node) => node.dataset.key));
+    if (keys.size < nodes.length) witness.faults.push(`double: an item is shown twice among ${[...keys]}`);
+    for (const key of held.keys()) if (!keys.has(key)) remove(key);
+    for (const node of nodes) if (held.get(node.dataset.key)?.node !== node) compare(node);
   };
 
   const remove = (key) => {
