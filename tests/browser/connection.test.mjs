@@ -87,7 +87,7 @@ story("a server that is killed in the middle of a sentence costs the customer no
   await chat.replyGrows();
 
   await stage.server.kill();
-  await chat.banner("Connection lost");
+  await chat.banner("No connection");
   await chat.say("Are you still there?");
   await chat.message("Are you still there?", "sending");
   await stage.server.start();

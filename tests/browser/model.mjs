@@ -67,9 +67,11 @@ class Reply {
     this.#finish("stop");
   }
 
-  /** All of a text, in pieces of a few characters, and the end. */
+  /** All of a text, in two pieces, and the end. */
   sayAll(text) {
-    for (const piece of text.match(/[^]{1,9}/gu) ?? []) this.say(piece);
+    const letters = [...text];
+    const half = Math.ceil(letters.length / 2);
+    for (const piece of [letters.slice(0, half), letters.slice(half)]) this.say(piece.join(""));
     this.end();
   }
 
