@@ -7,7 +7,9 @@ import { readFileSync } from "node:fs";
 import { story } from "./story.mjs";
 import { until } from "./until.mjs";
 
-const { texts: CORPUS } = JSON.parse(readFileSync(new URL("../../web/customer/test/xss.json", import.meta.url), "utf8"));
+const { texts: CORPUS } = JSON.parse(
+  readFileSync(new URL("../../web/customer/test/xss.json", import.meta.url), "utf8"),
+);
 // The server takes no text with NUL, and a field of a page hands over other line ends.
 const TEXTS = CORPUS.filter((text) => !text.includes("\0"));
 // A customer's text is not parsed, so that several make one message.
@@ -100,7 +102,8 @@ function readMessages() {
       if (!isSafe || node.target !== "_blank") strange.push(`link ${node.outerHTML}`);
       if (node.rel !== "noopener noreferrer nofollow") strange.push(`rel ${node.outerHTML}`);
       const where = host === "" ? decodeURIComponent(pathname) : host;
-      const said = node.textContent + (node.nextElementSibling?.matches(".leads-to") ? node.nextElementSibling.textContent : "");
+      const said =
+        node.textContent + (node.nextElementSibling?.matches(".leads-to") ? node.nextElementSibling.textContent : "");
       if (!said.includes(where)) strange.push(`link without its host ${node.outerHTML}`);
     }
   }

@@ -33,7 +33,11 @@ export class Model {
 
   /** The next question that nobody has taken yet. */
   async asked() {
-    await until("a question to the model", () => this.#asked.length, (count) => count > this.#taken);
+    await until(
+      "a question to the model",
+      () => this.#asked.length,
+      (count) => count > this.#taken,
+    );
     this.#taken += 1;
     return this.#asked[this.#taken - 1];
   }
@@ -77,7 +81,11 @@ class Reply {
 
   /** Calls the tool that asks for a person, and says nothing. */
   askForPerson(summary) {
-    const call = { index: 0, id: "call_1", function: { name: "request_human", arguments: JSON.stringify({ summary }) } };
+    const call = {
+      index: 0,
+      id: "call_1",
+      function: { name: "request_human", arguments: JSON.stringify({ summary }) },
+    };
     this.#send({ choices: [{ delta: { tool_calls: [call] } }] });
     this.#finish("tool_calls");
   }
