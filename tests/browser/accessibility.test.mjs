@@ -89,6 +89,9 @@ story(
       }
       assert.fail(`Tab does not reach ${selector}; it stands on ${await focused()}`);
     };
+    const keepsFocus = async (through) => {
+      assert.notEqual(await page.evaluate(() => document.activeElement?.localName), "body", `lost by ${through}`);
+    };
     await chat.isWith("assistant");
     await keyboard.press("Tab");
     assert.equal(await focused(), "skip");
@@ -116,6 +119,7 @@ story(
     await tabTo(".comment button[type=submit]");
     await keyboard.press("Enter");
     await chat.locator(".thanks").waitFor();
+    await keepsFocus("a comment that was sent");
 
     await tabTo("#menu");
     await keyboard.press("Enter");
@@ -125,6 +129,7 @@ story(
     await tabTo("#confirm-end");
     await keyboard.press("Escape");
     await chat.locator("#confirm").waitFor({ state: "hidden" });
+    await keepsFocus("an answered question");
     await tabTo("#menu");
     await keyboard.press("Enter");
     await tabTo("#end");
@@ -132,12 +137,16 @@ story(
     await tabTo("#confirm-end");
     await keyboard.press("Enter");
     await chat.isWith("closed");
+    await chat.locator("#closed").waitFor();
+    await keepsFocus("the end of the conversation");
     await tabTo('#csat [data-score="up"]');
     await keyboard.press("Enter");
     await tabTo("#again");
     customer.expects(/^gone: /);
     await keyboard.press("Enter");
     await chat.isWith("assistant");
+    await chat.locator("#text").waitFor();
+    await keepsFocus("a new conversation");
     await tabTo("#text");
   },
   { hasModel: true },

@@ -93,7 +93,7 @@ story("staff watch a reply as it is written, answer, hand back, and close", asyn
   await chat.locator("#typing").waitFor({ state: "detached" });
   await desk.press("close");
   await chat.isWith("closed");
-  await chat.locator("#closed").waitFor();
+  await chat.locator("#closed:focus").waitFor();
 });
 
 function kinds(items) {

@@ -12,6 +12,7 @@ import { ConfirmEnd } from "./ConfirmEnd.tsx";
 import { ConnectionBar } from "./ConnectionBar.tsx";
 import { Header } from "./Header.tsx";
 import { ProblemBar } from "./ProblemBar.tsx";
+import { useKeptFocus } from "./useKeptFocus.ts";
 import { useTranscript } from "./useTranscript.ts";
 import { useViewport } from "./useViewport.ts";
 
@@ -33,6 +34,7 @@ export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactN
   const [isEnding, setEnding] = useState(false);
   const transcript = useTranscript(chat, language);
   useViewport();
+  useKeptFocus(state.control?.state);
   useStopByKey(chat, state.turn.state !== "idle" && onMinimise === undefined);
   const say = useCallback(
     (text: string) => {

@@ -20,12 +20,16 @@ export function Menu({ label, children }: { label: string; children: ReactNode }
       removeEventListener("focusin", closeOutside);
     };
   }, [isOpen]);
+  const close = () => {
+    setOpen(false);
+    // Before what was chosen opens something, which gives the focus back to where it was.
+    root.current?.querySelector("button")?.focus();
+  };
   const closeByKey = (event: KeyboardEvent) => {
     if (event.key !== "Escape" || !isOpen) return;
     event.stopPropagation();
     event.nativeEvent.stopImmediatePropagation();
-    setOpen(false);
-    root.current?.querySelector("button")?.focus();
+    close();
   };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: only listens to Escape within
@@ -44,7 +48,7 @@ export function Menu({ label, children }: { label: string; children: ReactNode }
       </button>
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the buttons within do the keys */}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: closes after a click on one of the buttons within */}
-      <div id={id} className="menu-items" hidden={!isOpen} onClick={() => setOpen(false)}>
+      <div id={id} className="menu-items" hidden={!isOpen} onClick={close}>
         {children}
       </div>
     </div>

@@ -16,8 +16,8 @@ export function Closed({ chat, rating }: { chat: Chat; rating: Score | null }): 
     chat.rate(chosen);
   };
   return (
-    <section id="closed" className="card closed">
-      <h2>{texts.conversationClosed}</h2>
+    <section id="closed" className="card closed" tabIndex={-1} aria-labelledby="closed-title">
+      <h2 id="closed-title">{texts.conversationClosed}</h2>
       <fieldset id="csat" className="csat">
         <legend>{texts.howWasIt}</legend>
         {SCORES.map((each) => (

@@ -1,7 +1,7 @@
 // What can be done with a reply: copy it, judge it, ask for another.
 
 import type { Chat, ReplyItem, Score } from "@onya/client";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { useLanguage, useTexts } from "../i18n/texts.ts";
 import { CopyButton } from "../shell/CopyButton.tsx";
 import { Icon } from "../shell/Icon.tsx";
@@ -21,6 +21,7 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
   const texts = useTexts();
   const { tag } = useLanguage();
   const [asked, setAsked] = useState<Score | "thanked" | null>(null);
+  const row = useRef<HTMLDivElement>(null);
   const isWhole = item.outcome === "final";
   const rate = (score: Score) => {
     chat.rate(score, { reply });
@@ -28,7 +29,7 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
   };
   return (
     <>
-      <div className="actions">
+      <div className="actions" ref={row}>
         {item.text !== "" && <CopyButton text={item.text} />}
         {item.text !== "" && (
           <>
@@ -57,6 +58,7 @@ export function ReplyActions({ chat, item, reply, canRegenerate }: ReplyActionsP
         <RatingComment
           onDone={(comment) => {
             if (comment !== "") chat.rate(asked, { reply, comment });
+            row.current?.querySelector<HTMLElement>(`[data-action="rate-${asked}"]`)?.focus();
             setAsked(comment === "" ? null : "thanked");
           }}
         />
