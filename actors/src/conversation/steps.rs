@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::actor::{Conversation, Message};
 use super::gate::Gate;
 use super::handle::Submission;
-use super::live::{InFlight, Live, Looked, Origin, cuts};
+use super::live::{InFlight, Looked, Origin, cuts};
 use super::reply::LiveReply;
 use crate::completion::Completion;
 use crate::connection::{Published, PublishedEntry};
@@ -307,7 +307,7 @@ impl Conversation {
 
     /// Tells the desk whether this conversation waits for a person.
     pub(super) fn tell_desk(&self) {
-        let Some(Live { state, .. }) = &self.live else { return };
+        let Some(state) = self.live.as_ref().map(|live| &live.state) else { return };
         match &state.queued {
             Some(queued) => self.system.desk.waits(Waiting {
                 conversation: state.id,
