@@ -68,10 +68,18 @@ export class Session {
     this.#isVisitor = isVisitor;
   }
 
-  /** Follows a conversation from here on. What was not sent to the one before is kept as failed. */
+  /** Somebody else is the customer from here on: nothing that is held is for their eyes. */
+  become(owner: string): void {
+    this.forget();
+    this.owner = owner;
+    this.#ports.changed("all");
+  }
+
+  /** Follows a conversation of the same customer. What was not sent to the one before is kept as failed. */
   follow(conversation: string): void {
     if (this.conversation?.id === conversation) return;
     const isFirst = this.conversation === null;
+    this.#halt();
     this.conversation = emptyConversation(conversation);
     if (!isFirst) this.outbox = leftBehind(this.outbox);
     this.#updated();
@@ -85,9 +93,7 @@ export class Session {
 
   /** A new socket takes over. Once it has told where the log stands, what has no outcome goes out again. */
   promoted(): void {
-    this.#awaited = "hello";
-    this.#isFlushing = false;
-    this.#sockets += 1;
+    this.#halt();
     this.outbox = outboxes.disconnected(this.outbox);
   }
 
@@ -128,6 +134,7 @@ export class Session {
   /** Forgets the conversation and what was to be said in it. */
   forget(): void {
     this.stop();
+    this.#halt();
     this.conversation = null;
     this.outbox = [];
     this.participant = null;
@@ -179,6 +186,14 @@ export class Session {
     this.#retryAt = 0;
     // Nothing would end the delay any more.
     this.outbox = outboxes.undelayed(this.outbox);
+  }
+
+  /** Sends nothing until a new socket has told where the log stands. */
+  #halt(): void {
+    this.#awaited = "hello";
+    this.#isFlushing = false;
+    this.#sockets += 1;
+    clearTimeout(this.#resumeTimer);
   }
 
   #apply(frame: ServerFrame): void {
