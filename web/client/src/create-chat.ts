@@ -19,6 +19,7 @@ import { isOffline, onWake } from "./wake.ts";
 
 const RESTORED_SHOWN_MS = 3_000;
 const ADOPT_INTERVAL_MS = 30_000;
+const IDENTITY_TIMEOUT_MS = 15_000;
 const PAGE = 50;
 const WHOLE_PAGE = 200;
 
@@ -345,11 +346,20 @@ class LiveChat implements Chat {
   }
 }
 
+/** Fails if the page takes too long: nothing else would ever be tried. */
+function inTime(token: Promise<string> | string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the page gave no token in time")), IDENTITY_TIMEOUT_MS);
+    const ended = () => clearTimeout(timer);
+    Promise.resolve(token).then(resolve, reject).finally(ended);
+  });
+}
+
 function credentialsFor({ identity }: ChatOptions, { http, shelf, exclusion }: Environment): Credentials {
   if (!identity) return new VisitorCredentials(http, shelf, exclusion);
   return new KnownCredentials(async () => {
     try {
-      return await identity();
+      return await inTime(identity());
     } catch (error) {
       throw new IdentityFailed(error instanceof Error ? error.message : String(error));
     }

@@ -300,7 +300,8 @@ export class Session {
     const { outbox, frames } = outboxes.taken(this.outbox);
     this.outbox = outbox;
     for (const frame of frames) {
-      if (isTooLarge(frame)) this.#settle({ id: frame.client_msg_id, refusal: TOO_LARGE });
+      const refusal = refusalBeforehand(frame);
+      if (refusal) this.#settle({ id: frame.client_msg_id, refusal });
       else if (!this.#ports.transmit(frame)) this.#isFlushing = false;
     }
   }
@@ -331,8 +332,17 @@ export class Session {
 
 const TOO_LARGE: Refusal = { code: "too_large", message: "The message is too long." };
 
-function isTooLarge(frame: Command): boolean {
-  return new TextEncoder().encode(JSON.stringify(frame)).length > MAX_FRAME_BYTES;
+const NOT_TEXT: Refusal = { code: "bad_request", message: "The message has a character that cannot be sent." };
+
+/** Why a command cannot be a frame. The server could not tell which command it is that it refuses. */
+function refusalBeforehand(frame: Command): Refusal | null {
+  const texts: unknown[] = Object.values(frame);
+  if (texts.some((text) => typeof text === "string" && !isSendable(text))) return NOT_TEXT;
+  return new TextEncoder().encode(JSON.stringify(frame)).length > MAX_FRAME_BYTES ? TOO_LARGE : null;
+}
+
+function isSendable(text: string): boolean {
+  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
 }
 
 function refusalOf({ type: _type, ...refusal }: FrameOf<"refused">): Refusal {
