@@ -33,6 +33,7 @@ class Embedded {
   #mounted: Mounted | null = null;
   #isVisible: boolean;
   #focus = 0;
+  #exchanges = 0;
   #said = { unread: -1, active: false };
 
   constructor(
@@ -63,14 +64,24 @@ class Embedded {
       language: language.tag,
       storage: this.storage,
       ...(this.mayLock ? {} : { locks: null }),
-      ...(isKnown ? { identity: this.#identity } : {}),
+      ...(isKnown ? { identity: this.#identityOfNow() } : {}),
     });
     chat.subscribe(() => this.#report());
     chat.start();
     return chat;
   }
 
+  /** A source of tokens for the customer of this moment only. */
+  #identityOfNow(): () => Promise<string> {
+    const number = this.#exchanges;
+    return async () => {
+      if (number !== this.#exchanges) throw new Error("the customer is another one by now");
+      return this.#identity();
+    };
+  }
+
   #exchange(isKnown: boolean): void {
+    this.#exchanges += 1;
     this.#chat.stop();
     this.#chat = this.#createChat(isKnown);
     this.#render();
