@@ -1,4 +1,5 @@
-// For who uses a screen reader, the keyboard alone, a dark room, another direction of writing, or wants nothing to move.
+// For who uses a screen reader or the keyboard alone, sits in the dark, writes from right to left, or wants nothing to
+// move.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -168,7 +169,8 @@ story(
 story(
   "nothing moves for who does not want it",
   async (stage) => {
-    const moving = ({ page }) => page.evaluate(() => document.getAnimations().map(({ animationName }) => animationName));
+    const moving = ({ page }) =>
+      page.evaluate(() => document.getAnimations().map(({ animationName }) => animationName));
     const [calm, usual] = [await stage.visit("/", { reducedMotion: "reduce" }), await stage.visit()];
     for (const { chat } of [calm, usual]) {
       await chat.say("Hello");
@@ -185,6 +187,8 @@ async function looksGood({ page }, state) {
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => (await globalThis.axe.run()).violations);
   const grave = found.filter(({ impact }) => ["serious", "critical"].includes(impact));
-  const told = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join("\n")}`);
+  const told = grave.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join("\n")}`,
+  );
   assert.deepEqual(told, [], state);
 }

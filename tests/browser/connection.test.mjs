@@ -7,7 +7,8 @@ import { until } from "./until.mjs";
 
 // Longer than a story takes to reach its point: it is cut there, so nobody waits for the end.
 const ENDLESS = "/mock long 5000";
-const NO_NETWORK = /ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection to .* failed/;
+const NO_NETWORK =
+  /ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection to .* failed/;
 // A second attempt of the model begins from the first word, and what the first one had shown goes.
 const WRITTEN_AGAIN = /^shrunk: /;
 
@@ -51,7 +52,10 @@ story("two tabs show the same, and each acts for both", async (stage) => {
   await first.chat.press("stop");
 
   const [one, other] = await Promise.all(
-    [first, second].map(async ({ chat }) => ((await chat.replyEnds(2)), settled(await chat.items()))),
+    [first, second].map(async ({ chat }) => {
+      await chat.replyEnds(2);
+      return settled(await chat.items());
+    }),
   );
   assert.deepEqual(one, other);
   assert.equal(one.at(-1).outcome, "stopped");
@@ -87,7 +91,7 @@ story("a server that is killed in the middle of a sentence costs the customer no
   await chat.replyGrows();
 
   await stage.server.kill();
-  await chat.banner("Connection lost");
+  await chat.banner("No connection");
   await chat.say("Are you still there?");
   await chat.message("Are you still there?", "sending");
   await stage.server.start();
@@ -102,7 +106,11 @@ story("a server that is killed in the middle of a sentence costs the customer no
   assert.match(last.text, /Are you still there\?/);
 
   const staff = stage.staff("Ana");
-  const [{ id }, ...others] = await until("the conversation", () => staff.open(), (open) => open.length > 0);
+  const [{ id }, ...others] = await until(
+    "the conversation",
+    () => staff.open(),
+    (open) => open.length > 0,
+  );
   assert.deepEqual(others, [], "it is the same conversation");
   assert.deepEqual(await staff.said(id), messages(items));
 });
@@ -120,6 +128,9 @@ function settled(items) {
 function assertCounts(text) {
   const [, ...numbers] = Array.from(text.matchAll(/\d+/g), ([number]) => Number(number));
   assert.ok(numbers.length > 0, text);
-  assert.deepEqual(numbers, numbers.map((_, index) => numbers[0] + index));
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, index) => numbers[0] + index),
+  );
   return numbers.at(-1);
 }

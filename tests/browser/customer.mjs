@@ -60,7 +60,8 @@ export class Chat {
 
   /** Waits until the reply is being written and shows more than `text`; what it shows then. */
   async replyGrows(text = "") {
-    const more = ({ state, text: shown }) => state === "streaming" && shown.startsWith(text) && shown.length > text.length;
+    const more = ({ state, text: shown }) =>
+      state === "streaming" && shown.startsWith(text) && shown.length > text.length;
     return (await this.reply(`a reply that goes on after “${text.slice(-40)}”`, more)).text;
   }
 

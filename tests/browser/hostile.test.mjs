@@ -7,17 +7,23 @@ import { readFileSync } from "node:fs";
 import { story } from "./story.mjs";
 import { until } from "./until.mjs";
 
-const { texts: CORPUS } = JSON.parse(readFileSync(new URL("../../web/customer/test/xss.json", import.meta.url), "utf8"));
+const { texts: CORPUS } = JSON.parse(
+  readFileSync(new URL("../../web/customer/test/xss.json", import.meta.url), "utf8"),
+);
 // The server takes no text with NUL, and a field of a page hands over other line ends.
 const TEXTS = CORPUS.filter((text) => !text.includes("\0"));
-const ROUNDS = ["customer", "agent", "assistant"];
+// A customer's text is not parsed, so that several make one message.
+const OF_CUSTOMER = [];
+for (let from = 0; from < TEXTS.length; from += 10) OF_CUSTOMER.push(TEXTS.slice(from, from + 10).join("\n"));
+const SMALL = { viewport: { width: 480, height: 360 } };
 
 story(
   "hostile texts of customer, model and agent stay texts",
   async (stage) => {
-    const guarded = await stage.visit();
+    const guarded = await stage.visit("/", SMALL);
     await guarded.chat.isWith("assistant");
     const unguarded = await stage.visit("/", {
+      ...SMALL,
       storageState: await guarded.page.context().storageState(),
       bypassCSP: true,
     });
@@ -32,19 +38,21 @@ story(
     await guarded.chat.isWith("agent", /<img src=x/);
 
     for (const text of TEXTS) await staff.command(conversation.id, "messages", { text });
-    for (const text of TEXTS) await guarded.chat.say(text);
-    await bothShow([guarded, unguarded], "message", 2 * TEXTS.length);
+    for (const text of OF_CUSTOMER) await guarded.chat.say(text);
+    await bothShow([guarded, unguarded], "message", TEXTS.length + OF_CUSTOMER.length);
 
-    stage.model.answersAll((question) => question);
+    stage.model.answersAll((question) => TEXTS[Number(question)] ?? "Yes?");
     const { control_version } = await staff.get(`/v1/conversations/${conversation.id}`);
     await staff.command(conversation.id, "hand-back", { control_version });
     await bothShow([guarded, unguarded], "reply", 1);
-    for (const text of TEXTS) await guarded.chat.say(text);
+    for (const index of TEXTS.keys()) await guarded.chat.say(String(index));
     await bothShow([guarded, unguarded], "reply", TEXTS.length + 1);
 
     for (const tab of [guarded, unguarded]) {
       const shown = await tab.page.evaluate(readMessages);
-      for (const role of ROUNDS) assert.ok(shown.counts[role] >= TEXTS.length, `${role}: ${shown.counts[role]}`);
+      assert.equal(shown.counts.agent, TEXTS.length);
+      assert.equal(shown.counts.assistant, TEXTS.length + 1);
+      assert.equal(shown.counts.customer, OF_CUSTOMER.length + TEXTS.length);
       assert.deepEqual(shown.strange, []);
       assert.ok(shown.links > 30, `${shown.links} links were looked at`);
       assert.equal(new URL(tab.page.url()).origin, stage.server.url);
@@ -94,7 +102,8 @@ function readMessages() {
       if (!isSafe || node.target !== "_blank") strange.push(`link ${node.outerHTML}`);
       if (node.rel !== "noopener noreferrer nofollow") strange.push(`rel ${node.outerHTML}`);
       const where = host === "" ? decodeURIComponent(pathname) : host;
-      const said = node.textContent + (node.nextElementSibling?.matches(".leads-to") ? node.nextElementSibling.textContent : "");
+      const said =
+        node.textContent + (node.nextElementSibling?.matches(".leads-to") ? node.nextElementSibling.textContent : "");
       if (!said.includes(where)) strange.push(`link without its host ${node.outerHTML}`);
     }
   }

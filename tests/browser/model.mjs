@@ -33,7 +33,11 @@ export class Model {
 
   /** The next question that nobody has taken yet. */
   async asked() {
-    await until("a question to the model", () => this.#asked.length, (count) => count > this.#taken);
+    await until(
+      "a question to the model",
+      () => this.#asked.length,
+      (count) => count > this.#taken,
+    );
     this.#taken += 1;
     return this.#asked[this.#taken - 1];
   }
@@ -67,15 +71,21 @@ class Reply {
     this.#finish("stop");
   }
 
-  /** All of a text, in pieces of a few characters, and the end. */
+  /** All of a text, in two pieces, and the end. */
   sayAll(text) {
-    for (const piece of text.match(/[^]{1,9}/gu) ?? []) this.say(piece);
+    const letters = [...text];
+    const half = Math.ceil(letters.length / 2);
+    for (const piece of [letters.slice(0, half), letters.slice(half)]) this.say(piece.join(""));
     this.end();
   }
 
   /** Calls the tool that asks for a person, and says nothing. */
   askForPerson(summary) {
-    const call = { index: 0, id: "call_1", function: { name: "request_human", arguments: JSON.stringify({ summary }) } };
+    const call = {
+      index: 0,
+      id: "call_1",
+      function: { name: "request_human", arguments: JSON.stringify({ summary }) },
+    };
     this.#send({ choices: [{ delta: { tool_calls: [call] } }] });
     this.#finish("tool_calls");
   }

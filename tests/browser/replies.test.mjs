@@ -72,7 +72,10 @@ story("a judgement and its reason are stored, and shown again after a reload", a
   const [{ id }] = await staff.open();
   const rated = async () => (await staff.entries(id)).filter(({ kind }) => kind === "rated");
   const stored = await until("three judgements", rated, ({ length }) => length === 3);
-  assert.deepEqual(stored.map(({ score }) => score), ["up", "down", "down"]);
+  assert.deepEqual(
+    stored.map(({ score }) => score),
+    ["up", "down", "down"],
+  );
   assert.equal(stored[2].comment, "It <b>said</b> nothing.");
 
   await customer.reload();

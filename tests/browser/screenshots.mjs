@@ -15,7 +15,8 @@ const RETURN = [
   "2. Hand the parcel to the carrier.\n\n| Reason | Refund |\n|---|---|\n| damaged | all of it, and the postage |\n",
   "| not wanted | all of it |\n\nBy program:\n\n```sh\ncurl -X POST https://api.shop.example/returns -d order=1042\n```\n",
 ].join("");
-const ARABIC = "غادر طلبك **1042** مستودعنا صباح اليوم، وسيصل غدًا بين التاسعة والثانية عشرة.\n\n- رقم التتبع: `LX-77`\n";
+const ARABIC =
+  "غادر طلبك **1042** مستودعنا صباح اليوم، وسيصل غدًا بين التاسعة والثانية عشرة.\n\n- رقم التتبع: `LX-77`\n";
 
 const SHOTS = {
   "streaming-phone": async (stage) => {

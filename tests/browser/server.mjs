@@ -43,7 +43,11 @@ export class Server {
       stdio: ["ignore", log, log],
     });
     closeSync(log);
-    await until("the server to be ready", () => this.#readiness(), (status) => status === 200);
+    await until(
+      "the server to be ready",
+      () => this.#readiness(),
+      (status) => status === 200,
+    );
   }
 
   /** Ends it as a crash does: nothing is said, finished or flushed. */
@@ -87,7 +91,10 @@ export class Server {
 
   async #readiness() {
     if (this.#hasEnded) throw new Error(`onya serve ended by itself:\n${this.log}`);
-    return fetch(`${this.url}/health/ready`).then(({ status }) => status, ({ message }) => message);
+    return fetch(`${this.url}/health/ready`).then(
+      ({ status }) => status,
+      ({ message }) => message,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
-// A story and what holds for every one of them: no page of it may complain, show a dialog, ask strangers for anything, or
-// let shown text flash.
+// A story and what holds for every one of them: no page of it may complain, show a dialog, ask strangers for anything,
+// or let shown text flash.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

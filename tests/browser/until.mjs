@@ -11,7 +11,8 @@ export async function until(what, read, accept) {
   for (;;) {
     const seen = await read();
     if (accept(seen)) return seen;
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}; seen last: ${JSON.stringify(seen, null, 2)}`);
+    if (Date.now() > deadline)
+      throw new Error(`waited in vain for ${what}; seen last: ${JSON.stringify(seen, null, 2)}`);
     await pause(ASK_AGAIN_MS);
   }
 }

@@ -9,8 +9,8 @@ export function installWitness() {
 
   const look = (changes) => {
     const touched = new Set(changes.map(({ target }) => itemOf(target)));
-    if (touched.has(null)) compareAll();
-    else for (const node of touched) compare(node);
+    if (touched.delete(null)) compareAll();
+    for (const node of touched) if (node.isConnected) compare(node);
     listen();
     const control = document.getElementById("control")?.dataset.control;
     const isOnline = document.querySelector('.app[data-connection="online"]') !== null;

@@ -14,7 +14,7 @@ declare -A PURPOSE=(
   [test]='cargo test --workspace: everything, the built binary included'
   [client]='the client kit against the built binary behind a bad network'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
-  [browser]='the embedded pages in a real Chromium on the built binary'
+  [browser]='stories of customers, sites and staff in a real Chromium on the built binary'
 )
 TESTS_RAN=
 
@@ -90,7 +90,8 @@ stage_k6() {
 stage_browser() {
   build_onya || return
   run_in_group env -i PATH="$PATH" HOME="$PRIVATE_DIR" TMPDIR="$PRIVATE_DIR" TEST_CHROMIUM="$TEST_CHROMIUM" \
-    TEST_PLAYWRIGHT="$TEST_PLAYWRIGHT" ONYA_BIN="$TARGET_DIR/debug/onya" node --test tests/browser/*.test.mjs
+    TEST_PLAYWRIGHT="$TEST_PLAYWRIGHT" ONYA_BIN="$TARGET_DIR/debug/onya" \
+    node --test --test-concurrency=2 tests/browser/*.test.mjs
 }
 
 # Installs and starts what the given stages need, before the first of them, so that a missing tool shows at once.
