@@ -7,19 +7,20 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Api } from "./api.mjs";
 import { until } from "./until.mjs";
 
 export class Server {
   #child = null;
 
-  /** Starts one and waits until it is ready. */
-  static async start() {
-    const server = new Server(mkdtempSync(join(tmpdir(), "onya-browser-")), await freePorts(2));
+  /** Starts one with these settings and waits until it is ready. */
+  static async start(settings = {}) {
+    const server = new Server(mkdtempSync(join(tmpdir(), "onya-browser-")), await freePorts(2), settings);
     await server.start();
     return server;
   }
 
-  constructor(folder, [port, metricsPort]) {
+  constructor(folder, [port, metricsPort], settings) {
     this.folder = folder;
     this.url = `http://127.0.0.1:${port}`;
     // Nothing of the developer's environment: an exported DATABASE_URL must not become the target of a test.
@@ -28,6 +29,7 @@ export class Server {
       PORT: String(port),
       ONYA_METRICS__PORT: String(metricsPort),
       ONYA_NODE__DATA_DIR: join(folder, "data"),
+      ...settings,
     };
   }
 
@@ -59,17 +61,16 @@ export class Server {
   }
 
   /** A token for staff, made as an operator makes it. */
-  staffToken(name) {
+  staffToken(name, role = "agent") {
     const options = { cwd: this.folder, env: this.environment, encoding: "utf8" };
-    const made = spawnSync(process.env.ONYA_BIN, ["token", "--role", "agent", "--name", name], options);
+    const made = spawnSync(process.env.ONYA_BIN, ["token", "--role", role, "--name", name], options);
     if (made.status !== 0) throw new Error(`onya token failed: ${made.stderr}`);
     return made.stdout.trim();
   }
 
-  /** Everything stored of a visitor's open conversation, past the page and its code. */
-  async entries(token) {
-    const { id } = await this.#call("POST", "/v1/conversations", token);
-    return (await this.#call("GET", `/v1/conversations/${id}/entries?limit=200`, token)).entries;
+  /** The HTTP interface, as whoever has this token may use it. */
+  api(token) {
+    return new Api(this.url, token);
   }
 
   get log() {
@@ -87,14 +88,6 @@ export class Server {
   async #readiness() {
     if (this.#hasEnded) throw new Error(`onya serve ended by itself:\n${this.log}`);
     return fetch(`${this.url}/health/ready`).then(({ status }) => status, ({ message }) => message);
-  }
-
-  async #call(method, path, token) {
-    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-    const body = method === "POST" ? "{}" : undefined;
-    const response = await fetch(this.url + path, { method, headers, body });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
   }
 }
 

@@ -1,49 +1,30 @@
-// A story: a server of its own, people with browsers of their own, and an end for all of them.
+// A story and what holds for every one of them: no page of it may complain, show a dialog, ask strangers for anything, or
+// let shown text flash.
 
+import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Page } from "./page.mjs";
-import { Server } from "./server.mjs";
+import { chromium, LAUNCH, Stage } from "./stage.mjs";
 
 const LIMIT_MS = 120_000;
-const { chromium } = await import(process.env.TEST_PLAYWRIGHT);
 let browser;
-
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.TEST_CHROMIUM,
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await chromium.launch(LAUNCH);
 });
 after(() => browser?.close());
 
-/** `tell({ server, visit })`, where `visit(path)` is somebody new who opens a page. */
-export function story(name, tell) {
-  test(name, { timeout: LIMIT_MS }, async () => {
-    const server = await Server.start();
-    const people = [];
-    const visit = async (path) => {
-      const context = await browser.newContext({ locale: "en-US" });
-      people.push(context);
-      return Page.open(context, server.url + path);
-    };
+/** `tell(stage, t)` is the story, `options` those of `Stage.open`. */
+export function story(name, tell, options = {}) {
+  test(name, { timeout: LIMIT_MS }, async (t) => {
+    const stage = await Stage.open(browser, options);
     try {
-      await tell({ server, visit });
+      await tell(stage, t);
+      assert.deepEqual(await stage.problems(), []);
     } catch (problem) {
-      console.error(`--- the server's log\n${server.log}---`);
+      console.error(`--- the server's log\n${stage.server.log}---`);
       throw problem;
     } finally {
-      await Promise.all(people.map((context) => context.close()));
-      await server.remove();
+      await stage.close();
     }
   });
 }
