@@ -6,6 +6,7 @@ import { identityFrom } from "./embed/identity.ts";
 import { hostStorage, ownStorage } from "./embed/storage.ts";
 import { Unread } from "./embed/unread.ts";
 import { pageLanguage } from "./i18n/pageLanguage.ts";
+import { isEscape } from "./shell/escape.ts";
 import { type Mounted, mount } from "./shell/mount.tsx";
 
 const language = await pageLanguage();
@@ -54,7 +55,7 @@ class Embedded {
       if (message.type === "identity") this.#exchange(message.isKnown);
     });
     addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.host.post({ type: "close" });
+      if (isEscape(event)) this.host.post({ type: "close" });
     });
     this.#show(this.#isVisible);
   }
@@ -84,6 +85,8 @@ class Embedded {
     this.#exchanges += 1;
     this.#chat.stop();
     this.#chat = this.#createChat(isKnown);
+    // The app is a new one: it takes the focus only from the old one, never from the page around us.
+    this.#focus = document.hasFocus() ? 1 : 0;
     this.#render();
   }
 
