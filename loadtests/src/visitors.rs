@@ -1,14 +1,20 @@
 //! Customers for a measurement: tokens and conversations, made before anything is measured.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::target::Target;
 
 /// Requests under way at once: enough to fill the store's batches, few enough to leave the machine alone.
 const AT_ONCE: usize = 32;
+
+/// Times that a busy server is asked again, and the pause before.
+const BUSY_TRIES: usize = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Somebody who may open a socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,11 +72,20 @@ async fn guest(client: &Client, target: &Target, token: String) -> Result<Guest>
     Ok(Guest { token: Some(token), path: format!("/v1/conversations/{id}/socket") })
 }
 
+/// Asks until the server has time: what it was too busy for, it did not do.
 async fn answer<T: for<'a> Deserialize<'a>>(request: RequestBuilder) -> Result<T> {
-    let response = request.send().await.context("the server does not answer: is it up?")?;
-    let (status, body) = (response.status(), response.text().await?);
-    if !status.is_success() {
-        bail!("{status}: {body}");
+    for _ in 0..BUSY_TRIES {
+        let again = request.try_clone().context("a request with a body that cannot be sent twice")?;
+        let response = again.send().await.context("the server does not answer: is it up?")?;
+        let (status, body) = (response.status(), response.text().await?);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            tokio::time::sleep(BUSY_PAUSE).await;
+            continue;
+        }
+        if !status.is_success() {
+            bail!("{status}: {body}");
+        }
+        return serde_json::from_str(&body).with_context(|| format!("an answer that is none: {body}"));
     }
-    serde_json::from_str(&body).with_context(|| format!("an answer that is none: {body}"))
+    bail!("the server was busy {BUSY_TRIES} times in a row")
 }

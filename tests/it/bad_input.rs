@@ -248,6 +248,16 @@ async fn a_token_in_the_header_of_the_upgrade_is_enough() {
 }
 
 #[tokio::test]
+async fn a_bad_token_in_the_header_counts_more_than_a_good_one_in_hello() {
+    let node = TestNode::start(Backend::Sqlite).await;
+    let visitor = node.visitor().await;
+    let dialled = Wire::dial(&node.socket_url(&path(&visitor)), &[("authorization", "Bearer forged")]).await;
+    let Dialled::Open(mut wire) = dialled else { panic!("refused") };
+    wire.send(json!({"type": "hello", "versions": [1], "token": visitor.token})).await;
+    assert_eq!(wire.until_closed().await.1, CloseCode::BadToken as u16);
+}
+
+#[tokio::test]
 async fn whoever_says_nothing_or_answers_no_ping_is_let_go() {
     let settings = NodeSettings::new(Backend::Sqlite).await;
     let settings = settings.with("ONYA_SOCKET__HELLO_TIMEOUT_MS", 200).with("ONYA_SOCKET__PING_INTERVAL_MS", 1_000);

@@ -219,6 +219,25 @@ async fn a_conversation_is_had_through_it() {
     assert!(!nginx.access_log().contains(token));
 }
 
+#[tokio::test]
+async fn sockets_may_be_silent_for_longer_than_requests() {
+    let settings = NodeSettings::new(Backend::Sqlite).await.with("ONYA_SOCKET__PING_INTERVAL_MS", 1_000);
+    let node = settings.with("ONYA_SOCKET__PONG_TIMEOUT_MS", 500).start().await;
+    let nginx = Nginx::start_impatient(&[node.address()]).await;
+    let visitor = node.visitor().await;
+    let staff = node.token(&["--role", "agent", "--name", "Ana"]);
+    let conversation = format!("/v1/conversations/{}/socket", visitor.conversation);
+    for (path, token) in [(conversation.as_str(), visitor.token.as_str()), ("/v1/desk/socket", staff.as_str())] {
+        let mut wire = Wire::open(&nginx.socket_url(path)).await;
+        wire.hello(token).await;
+        // The first ping comes after half a second at the earliest.
+        while !matches!(
+            wire.next().await.unwrap_or_else(|code| panic!("{path} was cut: {code}")),
+            ServerFrame::Ping { .. }
+        ) {}
+    }
+}
+
 #[test]
 fn nginx_waits_longer_than_the_server_is_silent() {
     let config = onya::config::load(&onya::config::Inputs::default()).unwrap().config;

@@ -66,8 +66,8 @@ pub(crate) struct Conversation {
     pub(super) row: Arc<Row>,
     pub(super) admission: Arc<Admission>,
     pub(super) myself: ActorRef<Message>,
-    /// `None` while the claim is awaited.
-    pub(super) live: Option<Live>,
+    /// `None` while the claim is awaited. Boxed: the actor's task keeps room for this struct several times over.
+    pub(super) live: Option<Box<Live>>,
     /// Commands in the order of their arrival.
     pub(super) inbox: VecDeque<Box<Submission>>,
     pub(super) leaving: bool,
@@ -206,7 +206,7 @@ impl Conversation {
         }
         let quarantined = recent_crashes >= CRASHES_TO_QUARANTINE;
         let first = if quarantined { Some(Signal::Quarantine) } else { state.recovery() };
-        self.live = Some(Live {
+        self.live = Some(Box::new(Live {
             fence,
             window: Window::new(tail, self.system.settings.window),
             in_flight: None,
@@ -220,7 +220,7 @@ impl Conversation {
             retry_at: None,
             quarantined,
             state,
-        });
+        }));
         // Nor did the desk, if the outcome of an escalation or a claim was lost.
         self.tell_desk();
         for (subscriber, cursor, done) in std::mem::take(&mut self.synchronising) {

@@ -18,7 +18,7 @@ pub(crate) struct Live {
     pub(crate) state: State,
     pub(crate) window: Window,
     /// The append whose outcome is awaited. Nothing is decided meanwhile.
-    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) in_flight: Option<Box<InFlight>>,
     /// The command that waits for an answer of the store on older commands.
     pub(crate) looking_up: Option<Box<Submission>>,
     pub(crate) reply: Option<LiveReply>,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::actor::{Conversation, Message};
 use super::gate::Gate;
 use super::handle::Submission;
-use super::live::{InFlight, Live, Looked, Origin, cuts};
+use super::live::{InFlight, Looked, Origin, cuts};
 use super::reply::LiveReply;
 use crate::completion::Completion;
 use crate::connection::{Published, PublishedEntry};
@@ -134,7 +134,7 @@ impl Conversation {
             snapshot,
         };
         let myself = self.myself.clone();
-        live.in_flight = Some(InFlight { next, decision, origin });
+        live.in_flight = Some(Box::new(InFlight { next, decision, origin }));
         self.system.persistence.append(append, move |outcome| {
             let _ = myself.cast(Message::Appended(outcome));
         });
@@ -143,7 +143,7 @@ impl Conversation {
     pub(super) fn appended(&mut self, outcome: Result<AppendOutcome, StoreError>) {
         let Some(in_flight) = self.live.as_mut().and_then(|live| live.in_flight.take()) else { return };
         match outcome {
-            Ok(AppendOutcome::Accepted) => self.commit(in_flight),
+            Ok(AppendOutcome::Accepted) => self.commit(*in_flight),
             Ok(AppendOutcome::Repeated(known)) => self.repeated(in_flight.origin, &known),
             Ok(AppendOutcome::Poisoned) => self.poisoned(in_flight.origin),
             Ok(AppendOutcome::Locked) | Err(StoreError::Unavailable(_)) => self.not_now(in_flight.origin),
@@ -307,7 +307,7 @@ impl Conversation {
 
     /// Tells the desk whether this conversation waits for a person.
     pub(super) fn tell_desk(&self) {
-        let Some(Live { state, .. }) = &self.live else { return };
+        let Some(state) = self.live.as_ref().map(|live| &live.state) else { return };
         match &state.queued {
             Some(queued) => self.system.desk.waits(Waiting {
                 conversation: state.id,

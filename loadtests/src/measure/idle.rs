@@ -1,8 +1,9 @@
 //! Memory of a socket on which nothing happens.
 //!
 //! What a process allocates once must not be counted a socket's: a first, small crowd comes and goes, then the server's
-//! memory is read, then the measured crowd comes. It is read again when the server has taken the conversations out of its
-//! memory (`conversation.passivate_after_ms`), or at once when their actors are to be counted too (`--messages`).
+//! memory is read, then the measured crowd comes, asks and is answered. It is read again when the server has taken the
+//! conversations out of its memory (`conversation.passivate_after_ms`), or while it holds all of them when their actors are
+//! to be counted too (`--messages`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,8 @@ pub(crate) struct IdleShape {
     #[arg(long, default_value_t = 5000)]
     pub connections: usize,
     /// Messages in each conversation, half of them replies. With any, the conversations' actors are to stay: give the
-    /// server a long conversation.passivate_after_ms. Without, they are to leave: give it a short one
+    /// server a long conversation.passivate_after_ms. With 0, each customer asks once and the actors are to leave: give it
+    /// a short one
     #[arg(long, default_value_t = 0)]
     pub messages: usize,
     /// Sockets opened per second
@@ -77,7 +79,7 @@ pub(crate) async fn measure(
     shape: IdleShape,
     (found, mut guests): (Memory, Vec<Guest>),
 ) -> Result<Figures> {
-    let opening = Opening { per_second: shape.rate, hello: true, says: shape.messages.div_ceil(2) };
+    let opening = Opening { per_second: shape.rate, hello: true, says: shape.messages.div_ceil(2).max(1) };
     let warm_up = guests.split_off(shape.connections.min(guests.len()));
     progress(&format!("idle: a first crowd of {}", warm_up.len()));
     Hall::gather(&target, (warm_up, shape.per_process), opening).await?.leave().await?;
@@ -86,6 +88,9 @@ pub(crate) async fn measure(
     progress(&format!("idle: {} sockets", shape.connections));
     let hall = Hall::gather(&target, (guests, shape.per_process), opening).await?;
     settle(&target, shape).await?;
+    if let Some(metrics) = target.metrics_url.as_ref().filter(|_| shape.messages > 0) {
+        until(metrics, LIVE_CONVERSATIONS, |live| live >= shape.connections as f64, PASSIVATION).await?;
+    }
     let (after, kernel_after) = (target.watched()?.memory()?, kernel_bytes());
     let mut figures = Figures::of(if shape.messages == 0 { "idle" } else { "idle with a live actor" });
     figures.add("sockets", shape.connections as f64, "");

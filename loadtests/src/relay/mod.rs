@@ -43,7 +43,7 @@ pub(crate) struct RelayArgs {
     #[arg(long, value_name = "URL")]
     upstream: Option<Url>,
     /// Bytes of a socket's read buffer, which it keeps while it idles
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, default_value_t = 1024)]
     read_buffer_bytes: usize,
 }
 

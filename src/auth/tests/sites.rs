@@ -68,9 +68,10 @@ pub(super) fn forged() -> Vec<(&'static str, String, AuthError)> {
 #[test]
 fn a_site_may_say_who_its_customer_is() {
     let verify = |claims: &Value| verifier().verify(&signed_by_site(claims)).unwrap();
-    let known = verify(&site_claims());
+    let claims = site_claims();
+    let known = verify(&claims);
     assert_eq!((known.role, known.source, known.display_name.as_deref()), (Role::Customer, TokenSource::Site, None));
-    assert_eq!(known.expires_at_s, site_claims()["exp"]);
+    assert_eq!(known.expires_at_s, claims["exp"]);
     let named = verify(&with(site_claims(), "name", json!("Zoë")));
     assert_eq!((named.participant, named.display_name.as_deref()), (known.participant, Some("Zoë")));
     assert_ne!(verify(&with(site_claims(), "sub", json!("customer-1043"))).participant, known.participant);

@@ -2,7 +2,8 @@
 //!
 //! Pure: no socket, no clock. Committed entries follow the cursor. The reply in progress is provisional: it is ordered
 //! by (turn, epoch, attempt), its offsets count bytes of UTF-8, and the entry that ends its turn replaces it.
-//! `web/embedded/conversation.js` holds the same rules for the pages; both are tested with the same cases.
+//! `web/embedded/conversation.js` holds the same rules for the desk's page and `web/client` for the customer's app; all are
+//! tested with the same cases.
 
 use std::sync::Arc;
 

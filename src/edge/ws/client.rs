@@ -104,7 +104,8 @@ fn traced(kind: &'static str, traceparent: &mut Option<String>) -> Span {
 /// Reads a frame. A refusal names the command if that much can be read.
 pub(super) fn read<F: DeserializeOwned>(text: &[u8]) -> Result<F, Refusal> {
     json::read(text).map_err(|error| Refusal {
-        client_msg_id: json::read::<Named>(text).ok().and_then(|named| named.client_msg_id),
+        // Read past our own bounds: the name of a command whose text is refused is what its sender needs.
+        client_msg_id: serde_json::from_slice::<Named>(text).ok().and_then(|named| named.client_msg_id),
         ..refusal(ErrorCode::BadRequest, format!("no frame of this protocol: {error}"))
     })
 }
@@ -130,6 +131,8 @@ mod tests {
         let named = refused(r#"{"type":"say","client_msg_id":"a1","text":7}"#);
         assert_eq!(named.client_msg_id.map(|id| id.to_string()).as_deref(), Some("a1"));
         assert_eq!(named.code, ErrorCode::BadRequest);
+        let with_nul = refused(r#"{"type":"say","client_msg_id":"a1","text":"a\u0000b"}"#);
+        assert_eq!(with_nul.client_msg_id.map(|id| id.to_string()).as_deref(), Some("a1"));
         for unnamed in ["", "{", "[]", r#"{"type":"fly"}"#, r#"{"type":"say","client_msg_id":"a b","text":"x"}"#] {
             assert_eq!(refused(unnamed).client_msg_id, None, "{unnamed}");
         }

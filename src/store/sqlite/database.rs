@@ -19,6 +19,8 @@ use crate::store::{ConnectError, Settings};
 
 /// Connections that read. Reads are short and from memory mostly; more would only take turns on the disk.
 const READERS: u32 = 4;
+/// Pages that each of them keeps, in KiB as SQLite spells it; the system keeps the file in memory anyway.
+const READER_CACHE: &str = "-256";
 
 pub(super) struct Database {
     options: SqliteConnectOptions,
@@ -51,7 +53,7 @@ impl Database {
             .max_connections(READERS)
             .acquire_timeout(settings.acquire_timeout())
             .test_before_acquire(false)
-            .connect_lazy_with(options.clone().pragma("query_only", "on"));
+            .connect_lazy_with(options.clone().pragma("query_only", "on").pragma("cache_size", READER_CACHE));
         let acquire_timeout = settings.acquire_timeout();
         Ok(Self { options, writer: Mutex::new(Some(writer)), readers, acquire_timeout, _lock: lock })
     }

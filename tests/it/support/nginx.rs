@@ -29,8 +29,19 @@ impl Nginx {
 
     /// As [`Nginx::start`], at an address that the test knows before.
     pub async fn start_at(address: SocketAddr, servers: &[SocketAddr]) -> Self {
+        Self::start_changed((address, servers), str::to_owned).await
+    }
+
+    /// As [`Nginx::start`], but what is no socket has only a moment.
+    pub async fn start_impatient(servers: &[SocketAddr]) -> Self {
+        let (usual, moment) = ("proxy_read_timeout 20s;", "proxy_read_timeout 100ms;");
+        assert_eq!(CONFIGURATION.matches(usual).count(), 1);
+        Self::start_changed((free_address(), servers), |site| site.replace(usual, moment)).await
+    }
+
+    async fn start_changed((address, servers): (SocketAddr, &[SocketAddr]), change: impl Fn(&str) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("onya.conf"), site(address, servers, folder.path())).unwrap();
+        std::fs::write(folder.path().join("onya.conf"), change(&site(address, servers, folder.path()))).unwrap();
         std::fs::write(folder.path().join("nginx.conf"), main_file(folder.path())).unwrap();
         let checked = command(folder.path()).arg("-t").output().await.unwrap();
         let said = String::from_utf8_lossy(&checked.stderr);

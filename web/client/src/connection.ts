@@ -139,6 +139,14 @@ export class Connection {
     if (this.#isOpen && this.#current && !this.#candidate && !this.#isAddressing) this.#schedule(0);
   }
 
+  /** Drops the socket in use while its successor is being looked for: it belongs to something that is over. */
+  leave(): void {
+    if (!this.#current) return;
+    this.#current.link.discard();
+    this.#current = null;
+    this.#events.status({ status: "connecting" });
+  }
+
   /** Drops what there is and connects again, at once or after a pause. */
   restart(afterMs: number | null = null): void {
     if (!this.#isOpen) return;

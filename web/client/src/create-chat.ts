@@ -5,7 +5,7 @@ import { Connection, type LinkStatus } from "./connection.ts";
 import { type Credentials, KnownCredentials, VisitorCredentials } from "./credentials.ts";
 import { type Environment, environmentOf } from "./environment.ts";
 import type { Command } from "./frames.ts";
-import { codeOfEnd, Gateway, IdentityFailed, problemOf } from "./gateway.ts";
+import { codeOfEnd, type Destination, Gateway, IdentityFailed, problemOf } from "./gateway.ts";
 import type { LogEntry, Score } from "./generated/protocol.ts";
 import { newIdentifier } from "./identifier.ts";
 import { Renewal } from "./renewal.ts";
@@ -19,6 +19,7 @@ import { isOffline, onWake } from "./wake.ts";
 
 const RESTORED_SHOWN_MS = 3_000;
 const ADOPT_INTERVAL_MS = 30_000;
+const IDENTITY_TIMEOUT_MS = 15_000;
 const PAGE = 50;
 const WHOLE_PAGE = 200;
 
@@ -43,6 +44,10 @@ class LiveChat implements Chat {
   #restored: ReturnType<typeof setTimeout> | undefined;
   #adopting: ReturnType<typeof setInterval> | undefined;
   #stopListening: () => void = () => undefined;
+  readonly #isVisitor: boolean;
+  /** How often it has come to rest, and how often it was asked for an address: what is older has no effect any more. */
+  #rests = 0;
+  #addresses = 0;
 
   constructor(options: ChatOptions) {
     const environment = environmentOf(options, (error) =>
@@ -52,7 +57,8 @@ class LiveChat implements Chat {
     const credentials = credentialsFor(options, environment);
     this.#gateway = new Gateway({ ...environment, credentials });
     this.#slots = new Slots(shelf, exclusion);
-    this.#session = new Session(this.#sessionPorts(), !options.identity);
+    this.#isVisitor = !options.identity;
+    this.#session = new Session(this.#sessionPorts(), this.#isVisitor);
     this.#connection = new Connection(this.#connectionEvents(), webSocket, random);
     this.#renewal = new Renewal(
       credentials,
@@ -83,8 +89,7 @@ class LiveChat implements Chat {
   }
 
   stop(): void {
-    if (this.#link.status === "stopped") return;
-    this.#connection.close();
+    if (this.#link.status !== "stopped") this.#connection.close();
     this.#slots.release();
   }
 
@@ -121,12 +126,17 @@ class LiveChat implements Chat {
   }
 
   async startAnew(): Promise<void> {
+    const rests = this.#rests;
     try {
-      this.#session.follow(await this.#gateway.openAnother());
+      const destination = await this.#gateway.openAnother();
+      if (rests !== this.#rests) return;
+      this.#addresses += 1;
+      await this.#follow(destination, () => rests === this.#rests);
+      if (rests !== this.#rests) return;
       this.#wasOnline = false;
       this.#connection.restart(0);
     } catch (error) {
-      this.#failed(error);
+      if (rests === this.#rests) this.#failed(error);
     }
   }
 
@@ -149,11 +159,12 @@ class LiveChat implements Chat {
     if (!held?.hasOlder || !first || this.#isLoadingOlder) return;
     this.#isLoadingOlder = true;
     this.#store.changed();
+    const rests = this.#rests;
     try {
       const { entries, hasMore } = await this.#gateway.entries(held.id, `before=${first.seq}&limit=${PAGE}`);
       this.#session.prependOlder(held, entries, hasMore);
     } catch (error) {
-      this.#failed(error);
+      if (rests === this.#rests) this.#failed(error);
     } finally {
       this.#isLoadingOlder = false;
       this.#store.changed();
@@ -173,8 +184,9 @@ class LiveChat implements Chat {
 
   async forget(): Promise<void> {
     this.#connection.close();
+    const self = this.#session.owner;
     this.#session.forget();
-    this.#slots.clear();
+    this.#slots.clear(({ owner }) => this.#isVisitor || owner === null || owner === self);
     this.#slots.release();
     this.#gateway.forget();
     this.#problem = null;
@@ -230,11 +242,35 @@ class LiveChat implements Chat {
   }
 
   async #address(): Promise<{ url: string; token: string }> {
-    const { url, token, conversation, subject } = await this.#gateway.address();
-    this.#session.owner = subject ?? this.#session.owner;
-    this.#session.follow(conversation);
-    if (this.#link.status !== "stopped") this.#renewal.schedule();
+    this.#addresses += 1;
+    const number = this.#addresses;
+    const isWanted = () => number === this.#addresses;
+    const { url, token, ...destination } = await this.#gateway.address();
+    if (isWanted()) await this.#follow(destination, isWanted);
+    if (isWanted()) this.#renewal.schedule();
     return { url, token };
+  }
+
+  /** Goes over to a conversation, and to another customer if it is another's. */
+  async #follow({ conversation, subject }: Destination, isWanted: () => boolean): Promise<void> {
+    const held = this.#session.conversation;
+    const { owner } = this.#session;
+    const isOther = !this.#isVisitor && subject !== null && owner !== null && subject !== owner;
+    if (isOther || (held && held.id !== conversation)) {
+      // What is typed from now on must not reach the conversation before.
+      this.#wasOnline = false;
+      this.#connection.leave();
+    }
+    if (isOther) {
+      // What the customer before has not sent stays in a slot of theirs.
+      await this.#slots.claim();
+      if (!isWanted()) return;
+      this.#session.become(subject);
+      await this.#slots.leave();
+      if (!isWanted()) return;
+    }
+    this.#session.owner = subject ?? owner;
+    this.#session.follow(conversation);
   }
 
   #promoted(): void {
@@ -264,6 +300,9 @@ class LiveChat implements Chat {
 
   /** Ends everything that goes on by itself. */
   #rest(): void {
+    this.#rests += 1;
+    this.#addresses += 1;
+    this.#gateway.stop();
     this.#stopListening();
     this.#renewal.stop();
     this.#session.stop();
@@ -307,11 +346,20 @@ class LiveChat implements Chat {
   }
 }
 
+/** Fails if the page takes too long: nothing else would ever be tried. */
+function inTime(token: Promise<string> | string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the page gave no token in time")), IDENTITY_TIMEOUT_MS);
+    const ended = () => clearTimeout(timer);
+    Promise.resolve(token).then(resolve, reject).finally(ended);
+  });
+}
+
 function credentialsFor({ identity }: ChatOptions, { http, shelf, exclusion }: Environment): Credentials {
   if (!identity) return new VisitorCredentials(http, shelf, exclusion);
   return new KnownCredentials(async () => {
     try {
-      return await identity();
+      return await inTime(identity());
     } catch (error) {
       throw new IdentityFailed(error instanceof Error ? error.message : String(error));
     }

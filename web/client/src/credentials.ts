@@ -12,8 +12,10 @@ const TOKEN = "token";
 /** A page's token is asked for again this long before its end, or after this part of its life. */
 const MARGIN_MS = 60_000;
 const MARGIN_PART = 0.2;
-/** Between two attempts at a newer token. */
-const SHORTEST_WAIT_MS = 1_000;
+/** Between two newer tokens: a clock that is wrong must not make this ask again and again. */
+const SHORTEST_WAIT_MS = 30_000;
+/** The same for a token that says itself that its life is shorter: its issuer wants it so. */
+const SHORTEST_LIFE_MS = 1_000;
 
 /** A token and what is known of it. */
 export interface Credential {
@@ -77,7 +79,9 @@ export class VisitorCredentials implements Credentials {
       if (!held || Date.now() < (this.renewAt() ?? Number.POSITIVE_INFINITY)) return held;
       this.#triedAt = Date.now();
       try {
-        return this.#keep(await this.#http.renewedVisitor(held.token));
+        const fresh = await this.#http.renewedVisitor(held.token);
+        // Meanwhile the visitor may have been forgotten.
+        return this.#held()?.token === held.token ? this.#keep(fresh) : null;
       } catch {
         // The token at hand stays good, and this is tried again; a server without renewal answers 404.
         return null;
@@ -96,7 +100,12 @@ export class VisitorCredentials implements Credentials {
   }
 
   #keep({ token, participant, expiresAt }: VisitorToken): Credential {
-    const held: HeldToken = { token, subject: participant, expiresAt, obtainedAt: Date.now() };
+    const held = {
+      token,
+      subject: participant,
+      expiresAt: endOf(claimsOf(token)) ?? expiresAt,
+      obtainedAt: Date.now(),
+    };
     this.#shelf.write(TOKEN, held);
     return this.#held() ?? held;
   }
@@ -117,8 +126,10 @@ export class VisitorCredentials implements Credentials {
 /** A customer whom the page knows. Nothing of it is stored. */
 export class KnownCredentials implements Credentials {
   readonly #identity: () => Promise<string>;
-  #held: HeldToken | null = null;
+  #held: (HeldToken & { readonly isLifeKnown: boolean }) | null = null;
   #asking: Promise<Credential> | null = null;
+  /** How often it was forgotten: an answer from before is not kept. */
+  #forgotten = 0;
 
   constructor(identity: () => Promise<string>) {
     this.#identity = identity;
@@ -135,9 +146,10 @@ export class KnownCredentials implements Credentials {
 
   renewAt(): number | null {
     if (!this.#held?.expiresAt) return null;
-    const { obtainedAt, expiresAt } = this.#held;
+    const { obtainedAt, expiresAt, isLifeKnown } = this.#held;
     const margin = Math.min(MARGIN_MS, (expiresAt - obtainedAt) * MARGIN_PART);
-    return Math.max(obtainedAt + SHORTEST_WAIT_MS, expiresAt - margin);
+    const wait = isLifeKnown ? SHORTEST_LIFE_MS : SHORTEST_WAIT_MS;
+    return Math.max(obtainedAt + wait, expiresAt - margin);
   }
 
   async renew(): Promise<Credential | null> {
@@ -147,23 +159,37 @@ export class KnownCredentials implements Credentials {
   }
 
   forget(): void {
-    this.#held = null;
+    this.#held = this.#asking = null;
+    this.#forgotten += 1;
   }
 
   #ask(): Promise<Credential> {
-    this.#asking ??= this.#asked().finally(() => {
-      this.#asking = null;
+    if (this.#asking) return this.#asking;
+    const asking = this.#asked().finally(() => {
+      if (this.#asking === asking) this.#asking = null;
     });
-    return this.#asking;
+    this.#asking = asking;
+    return asking;
   }
 
   async #asked(): Promise<Credential> {
+    const forgotten = this.#forgotten;
     const token = await this.#identity();
     const claims = claimsOf(token);
-    const expiresAt = typeof claims.exp === "number" ? claims.exp * 1_000 : null;
-    this.#held = { token, subject: subjectOf(claims), expiresAt, obtainedAt: Date.now() };
-    return this.#held;
+    const obtainedAt = Date.now();
+    // A token that was given before has not become younger.
+    const expiresAt = this.#held?.token === token ? this.#held.expiresAt : endOf(claims);
+    const isLifeKnown = typeof claims.iat === "number";
+    const held = { token, subject: subjectOf(claims), expiresAt, obtainedAt, isLifeKnown };
+    if (forgotten === this.#forgotten) this.#held = held;
+    return held;
   }
+}
+
+/** When a token that has just come ends, by this clock: its life counts from now if the token says how long it is. */
+function endOf({ iat, exp }: Record<string, unknown>): number | null {
+  if (typeof exp !== "number") return null;
+  return typeof iat === "number" ? Date.now() + (exp - iat) * 1_000 : exp * 1_000;
 }
 
 function subjectOf({ sub }: Record<string, unknown>): string | null {

@@ -34,33 +34,64 @@ export interface GatewayParts {
   readonly language: string | undefined;
 }
 
+/** A conversation and whom it is of, as far as the token says. */
+export interface Destination {
+  readonly conversation: string;
+  readonly subject: string | null;
+}
+
 /** The way to one customer's conversation. */
 export class Gateway {
   readonly #parts: GatewayParts;
   #conversation: string | null = null;
   #token = "";
   #rejections = 0;
+  /** How often it was stopped: what began before does not go on. */
+  #stops = 0;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
   }
 
   /** Where the socket is, with whatever has to be made before. */
-  async address(): Promise<Address & { conversation: string; subject: string | null }> {
+  async address(): Promise<Address & Destination> {
+    const stops = this.#stops;
     const { token, subject } = await this.#credential();
+    this.#refuseIfStopped(stops);
     this.#conversation ??= this.#stored(subject);
-    const conversation = this.#conversation ?? (await this.openAnother());
-    const url = `${this.#parts.base.replace(/^http/, "ws")}/v1/conversations/${conversation}/socket`;
-    return { url, token, subject, conversation };
+    if (this.#conversation === null) return this.#addressOf(token, await this.#open({ token, subject }));
+    return this.#addressOf(token, { conversation: this.#conversation, subject });
   }
 
   /** Asks for the customer's open conversation, which is a new one if the last was closed. */
-  async openAnother(): Promise<string> {
-    const { token, subject } = await this.#credential();
+  async openAnother(): Promise<Destination> {
+    const stops = this.#stops;
+    const credential = await this.#credential();
+    this.#refuseIfStopped(stops);
+    return this.#open(credential);
+  }
+
+  /** What is under way comes to nothing. */
+  stop(): void {
+    this.#stops += 1;
+  }
+
+  async #open({ token, subject }: Credential): Promise<Destination> {
+    const stops = this.#stops;
     const id = await this.#parts.http.openConversation(token, this.#parts.language);
+    this.#refuseIfStopped(stops);
     this.#conversation = id;
     this.#parts.shelf.write(CONVERSATION, { id, subject });
-    return id;
+    return { conversation: id, subject };
+  }
+
+  #refuseIfStopped(stops: number): void {
+    if (stops !== this.#stops) throw new Error("The chat was stopped.");
+  }
+
+  #addressOf(token: string, { conversation, subject }: Destination): Address & Destination {
+    const url = `${this.#parts.base.replace(/^http/, "ws")}/v1/conversations/${conversation}/socket`;
+    return { url, token, subject, conversation };
   }
 
   /** A page of a conversation's log, by `after=` or `before=` a position. */

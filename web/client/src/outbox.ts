@@ -32,6 +32,8 @@ export interface OutboxItem {
   readonly state: SendingState;
   /** How often it was refused for now. */
   readonly attempts: number;
+  /** How often in a row it had to pause, be it for another command or for itself. */
+  readonly pauses: number;
   readonly refusal: Refusal | null;
   /** The entry that answers for it, once it is stored. */
   readonly seq: number | null;
@@ -101,7 +103,8 @@ export function settled(outbox: Outbox, outcome: Outcome): { outbox: Outbox; ret
   const item = outbox.find(({ id }) => id === outcome.id);
   if (!item) return { outbox };
   if ("refusal" in outcome) return item.state === "stored" ? { outbox } : refused(outbox, item, outcome.refusal);
-  return { outbox: replaced(outbox, { ...item, state: "stored", seq: outcome.seq, refusal: null }) };
+  const stored = replaced(outbox, { ...item, state: "stored", seq: outcome.seq, refusal: null });
+  return { outbox: withoutWaitingFor(stored, item.id) };
 }
 
 function refused(outbox: Outbox, item: OutboxItem, refusal: Refusal): { outbox: Outbox; retryInMs?: number } {
@@ -109,19 +112,29 @@ function refused(outbox: Outbox, item: OutboxItem, refusal: Refusal): { outbox: 
   if (refusal.code === "id_conflict" && item.isOfferedAgain) return { outbox: discarded(outbox, item.id) };
   const waitsForAnother = refusal.code === "out_of_order" && outbox.slice(0, outbox.indexOf(item)).some(isOpen);
   const attempts = waitsForAnother ? item.attempts : item.attempts + 1;
+  const pauses = item.pauses + 1;
   const limit = refusal.code === "internal" ? MAX_FAULTS : MAX_ATTEMPTS;
   const isFinal = !REFUSED_FOR_NOW.has(refusal.code) || attempts >= limit;
-  const next = replaced(outbox, { ...item, attempts, refusal, state: isFinal ? "failed" : "delayed" });
-  return isFinal ? { outbox: next } : { outbox: next, retryInMs: pauseMs(refusal, attempts) };
+  const next = replaced(outbox, { ...item, attempts, pauses, refusal, state: isFinal ? "failed" : "delayed" });
+  return isFinal ? { outbox: withoutWaitingFor(next, item.id) } : { outbox: next, retryInMs: pauseMs(refusal, pauses) };
+}
+
+/** What may have waited for a command that has its outcome now goes out at once. */
+function withoutWaitingFor(outbox: Outbox, id: string): Outbox {
+  const from = outbox.findIndex((item) => item.id === id);
+  return outbox.map((item, index) => {
+    const hasWaited = index > from && item.state === "delayed" && item.refusal?.code === "out_of_order";
+    return hasWaited ? { ...item, state: "waiting", pauses: 0 } : item;
+  });
 }
 
 function replaced(outbox: Outbox, item: OutboxItem): Outbox {
   return outbox.map((candidate) => (candidate.id === item.id ? item : candidate));
 }
 
-function pauseMs(refusal: Refusal, attempts: number): number {
+function pauseMs(refusal: Refusal, pauses: number): number {
   const first = refusal.code === "out_of_order" ? SHORTEST_PAUSE_MS : FIRST_PAUSE_MS;
-  const growing = Math.min(LONGEST_PAUSE_MS, first * 2 ** Math.max(0, attempts - 1));
+  const growing = Math.min(LONGEST_PAUSE_MS, first * 2 ** (pauses - 1));
   return Math.max(growing, refusal.retry_after_ms ?? 0);
 }
 
@@ -174,7 +187,9 @@ export function unsettled(outbox: Outbox): Outbox {
 /** Reads what `unsettled` gave from storage, where anything may stand. */
 export function savedItems(value: unknown): Outbox {
   if (!Array.isArray(value)) return [];
-  return value.filter(isSavedItem).map((item) => (item.state === "failed" ? item : { ...item, state: "waiting" }));
+  return value
+    .filter(isSavedItem)
+    .map((item) => ({ ...item, pauses: 0, state: item.state === "failed" ? "failed" : "waiting" }));
 }
 
 function isSavedItem(value: unknown): value is OutboxItem {
@@ -184,11 +199,13 @@ function isSavedItem(value: unknown): value is OutboxItem {
   return isNamed && [at, cursor, attempts].every((number) => typeof number === "number");
 }
 
+const UNTRIED = { attempts: 0, pauses: 0, refusal: null, seq: null } as const;
+
 function newItem(frame: Command, at: number, cursor: number): OutboxItem {
   const id = frame.client_msg_id;
-  return { id, frame, at, cursor, state: "waiting", attempts: 0, refusal: null, seq: null, isOfferedAgain: false };
+  return { id, frame, at, cursor, state: "waiting", ...UNTRIED, isOfferedAgain: false };
 }
 
 function reopened(item: OutboxItem): OutboxItem {
-  return { ...item, state: "waiting", attempts: 0, refusal: null, seq: null };
+  return { ...item, state: "waiting", ...UNTRIED };
 }

@@ -4,7 +4,7 @@ import type { Credentials } from "./credentials.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const SHORTEST_TIMER_MS = 1_000;
-const AFTER_FAILURE_MS = 30_000;
+const SHORTEST_INTERVAL_MS = 30_000;
 
 /** A timer for the token in use. */
 export class Renewal {
@@ -12,6 +12,8 @@ export class Renewal {
   readonly #renewed: () => void;
   readonly #failed: (error: unknown) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** How often it was stopped: a renewal that began before sets no timer. */
+  #stops = 0;
 
   /** `renewed` is called when there is a newer token, `failed` when asking for one threw. */
   constructor(credentials: Credentials, renewed: () => void, failed: (error: unknown) => void) {
@@ -22,7 +24,7 @@ export class Renewal {
 
   /** Sets the timer for the token at hand. */
   schedule(atLeastMs = SHORTEST_TIMER_MS): void {
-    this.stop();
+    clearTimeout(this.#timer);
     const due = this.#credentials.renewAt();
     if (due === null) return;
     const wait = Math.min(LONGEST_TIMER_MS, Math.max(atLeastMs, due - Date.now()));
@@ -30,19 +32,22 @@ export class Renewal {
   }
 
   stop(): void {
+    this.#stops += 1;
     clearTimeout(this.#timer);
   }
 
   async #renew(due: number): Promise<void> {
     // A timer cannot wait longer than 24 days at once.
     if (Date.now() < due) return this.schedule();
+    const stops = this.#stops;
     try {
       const fresh = await this.#credentials.renew();
+      if (stops !== this.#stops) return;
       if (fresh) this.#renewed();
-      this.schedule(fresh ? SHORTEST_TIMER_MS : AFTER_FAILURE_MS);
     } catch (error) {
+      if (stops !== this.#stops) return;
       this.#failed(error);
-      this.schedule(AFTER_FAILURE_MS);
     }
+    this.schedule(SHORTEST_INTERVAL_MS);
   }
 }

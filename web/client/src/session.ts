@@ -68,10 +68,18 @@ export class Session {
     this.#isVisitor = isVisitor;
   }
 
-  /** Follows a conversation from here on. What was not sent to the one before is kept as failed. */
+  /** Somebody else is the customer from here on: nothing that is held is for their eyes. */
+  become(owner: string): void {
+    this.forget();
+    this.owner = owner;
+    this.#ports.changed("all");
+  }
+
+  /** Follows a conversation of the same customer. What was not sent to the one before is kept as failed. */
   follow(conversation: string): void {
     if (this.conversation?.id === conversation) return;
     const isFirst = this.conversation === null;
+    this.#halt();
     this.conversation = emptyConversation(conversation);
     if (!isFirst) this.outbox = leftBehind(this.outbox);
     this.#updated();
@@ -85,9 +93,7 @@ export class Session {
 
   /** A new socket takes over. Once it has told where the log stands, what has no outcome goes out again. */
   promoted(): void {
-    this.#awaited = "hello";
-    this.#isFlushing = false;
-    this.#sockets += 1;
+    this.#halt();
     this.outbox = outboxes.disconnected(this.outbox);
   }
 
@@ -128,6 +134,7 @@ export class Session {
   /** Forgets the conversation and what was to be said in it. */
   forget(): void {
     this.stop();
+    this.#halt();
     this.conversation = null;
     this.outbox = [];
     this.participant = null;
@@ -179,6 +186,14 @@ export class Session {
     this.#retryAt = 0;
     // Nothing would end the delay any more.
     this.outbox = outboxes.undelayed(this.outbox);
+  }
+
+  /** Sends nothing until a new socket has told where the log stands. */
+  #halt(): void {
+    this.#awaited = "hello";
+    this.#isFlushing = false;
+    this.#sockets += 1;
+    clearTimeout(this.#resumeTimer);
   }
 
   #apply(frame: ServerFrame): void {
@@ -285,7 +300,8 @@ export class Session {
     const { outbox, frames } = outboxes.taken(this.outbox);
     this.outbox = outbox;
     for (const frame of frames) {
-      if (isTooLarge(frame)) this.#settle({ id: frame.client_msg_id, refusal: TOO_LARGE });
+      const refusal = refusalBeforehand(frame);
+      if (refusal) this.#settle({ id: frame.client_msg_id, refusal });
       else if (!this.#ports.transmit(frame)) this.#isFlushing = false;
     }
   }
@@ -316,8 +332,17 @@ export class Session {
 
 const TOO_LARGE: Refusal = { code: "too_large", message: "The message is too long." };
 
-function isTooLarge(frame: Command): boolean {
-  return new TextEncoder().encode(JSON.stringify(frame)).length > MAX_FRAME_BYTES;
+const NOT_TEXT: Refusal = { code: "bad_request", message: "The message has a character that cannot be sent." };
+
+/** Why a command cannot be a frame. The server could not tell which command it is that it refuses. */
+function refusalBeforehand(frame: Command): Refusal | null {
+  const texts: unknown[] = Object.values(frame);
+  if (texts.some((text) => typeof text === "string" && !isSendable(text))) return NOT_TEXT;
+  return new TextEncoder().encode(JSON.stringify(frame)).length > MAX_FRAME_BYTES ? TOO_LARGE : null;
+}
+
+function isSendable(text: string): boolean {
+  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
 }
 
 function refusalOf({ type: _type, ...refusal }: FrameOf<"refused">): Refusal {

@@ -29,6 +29,8 @@ export class Slots {
   #own: { name: string; hold: Hold } | null = null;
   #claiming: Promise<void> | null = null;
   #latest: SavedOutbox | null = null;
+  /** Nobody uses this object at the moment: a slot that comes now is let go at once. */
+  #isReleased = false;
 
   constructor(shelf: Shelf, exclusion: Exclusion) {
     this.#shelf = shelf;
@@ -37,6 +39,12 @@ export class Slots {
 
   /** Finds a slot for this tab. Until then, and if there is none, what is saved stays in memory. */
   claim(): Promise<void> {
+    this.#isReleased = false;
+    return this.#claimed();
+  }
+
+  #claimed(): Promise<void> {
+    if (this.#isReleased) return Promise.resolve();
     this.#claiming ??= this.#claim().finally(() => {
       this.#claiming = null;
     });
@@ -50,7 +58,7 @@ export class Slots {
       this.#write(this.#own.name);
     } else {
       this.#own = null;
-      if (saved.items.length > 0) void this.claim();
+      if (saved.items.length > 0) void this.#claimed();
     }
   }
 
@@ -59,13 +67,15 @@ export class Slots {
    * before it returns.
    */
   async adopt(take: (saved: SavedOutbox) => boolean): Promise<void> {
-    await this.claim();
+    await this.#claimed();
     if (!this.#own) return;
     for (const name of slotNames()) {
       if (name === this.#own?.name || this.#shelf.read(name) === undefined) continue;
       const hold = await this.#exclusion.tryHold(name);
       if (!hold) continue;
       try {
+        // Without a slot of its own, what it takes would be lost with the page.
+        if (!this.#own?.hold.isHeld()) return;
         const value = this.#shelf.read(name);
         const saved = savedOutbox(value);
         if (!saved || isOld(value) || take(saved)) this.#shelf.write(name, undefined);
@@ -77,14 +87,25 @@ export class Slots {
 
   /** Lets go of the slot; what is in it stays. */
   release(): void {
+    this.#isReleased = true;
     this.#own?.hold.release();
     this.#own = null;
   }
 
-  /** Empties every slot. */
-  clear(): void {
+  /** Leaves what is saved for whom it belongs to, and finds an empty slot for somebody else. */
+  async leave(): Promise<void> {
+    this.release();
     this.#latest = null;
-    for (const name of slotNames()) this.#shelf.write(name, undefined);
+    await this.claim();
+  }
+
+  /** Empties this tab's slot and all others whose content `isOurs`. */
+  clear(isOurs: (saved: SavedOutbox) => boolean): void {
+    this.#latest = null;
+    for (const name of slotNames()) {
+      const saved = savedOutbox(this.#shelf.read(name));
+      if (!saved || name === this.#own?.name || isOurs(saved)) this.#shelf.write(name, undefined);
+    }
   }
 
   async #claim(): Promise<void> {
@@ -92,6 +113,7 @@ export class Slots {
     for (const name of slotNames()) {
       if (this.#shelf.read(name) !== undefined) continue;
       const hold = await this.#exclusion.tryHold(name);
+      if (this.#isReleased) return hold?.release();
       if (hold && this.#shelf.read(name) === undefined) {
         this.#own = { name, hold };
         return this.#write(name);

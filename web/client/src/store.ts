@@ -46,6 +46,15 @@ export class Store<State> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#isSoon = false;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        // It is the page's fault, and shown as one, but the others have to hear as well.
+        setTimeout(() => {
+          throw error;
+        });
+      }
+    }
   }
 }

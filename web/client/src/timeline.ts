@@ -91,7 +91,15 @@ export interface TimelineSource {
 export function createTimeline(): (source: TimelineSource) => readonly TimelineItem[] {
   let shown = new Map<string, TimelineItem>();
   let last: readonly TimelineItem[] = [];
+  let lastSource: TimelineSource | null = null;
   return (source) => {
+    const grown = lastSource && grownReply(lastSource, source, last);
+    lastSource = source;
+    if (grown) {
+      shown.set(grown.key, grown);
+      last = last.map((item) => (item.key === grown.key ? grown : item));
+      return last;
+    }
     const items = derive(source).map((item) => {
       const before = shown.get(item.key);
       return before && isSame(before, item) ? before : item;
@@ -101,6 +109,20 @@ export function createTimeline(): (source: TimelineSource) => readonly TimelineI
     last = items;
     return items;
   };
+}
+
+/** The reply in progress, if more of its text is all that has changed: the most frequent change, and a cheap one. */
+function grownReply(before: TimelineSource, now: TimelineSource, items: readonly TimelineItem[]): ReplyItem | null {
+  const live = now.conversation?.live;
+  const isOnlyText =
+    live?.turn === before.conversation?.live?.turn &&
+    now.conversation?.entries === before.conversation?.entries &&
+    now.outbox === before.outbox &&
+    now.participant === before.participant;
+  if (!live || !isOnlyText) return null;
+  const shown = items.find((item) => item.kind === "reply" && item.turn === live.turn);
+  if (shown?.kind !== "reply" || shown.state === "ended" || shown.text === live.text) return null;
+  return liveReply(live, shown.at);
 }
 
 interface Index {

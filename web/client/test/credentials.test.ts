@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KnownCredentials, VisitorCredentials } from "../src/credentials.ts";
 import { exclusionFor } from "../src/exclusion.ts";
 import { Http } from "../src/http.ts";
+import { Renewal } from "../src/renewal.ts";
 import { memoryStorage, Shelf } from "../src/storage.ts";
 import { Browser } from "./browser-tabs.ts";
 
@@ -14,7 +15,10 @@ afterEach(() => void vi.useRealTimers());
 const LIFE_MS = 100_000;
 
 function claims(sub: string, lifeMs = LIFE_MS): string {
-  const payload = { sub, exp: Math.floor((Date.now() + lifeMs) / 1_000) };
+  return tokenOf({ sub, exp: Math.floor((Date.now() + lifeMs) / 1_000) });
+}
+
+function tokenOf(payload: object): string {
   return `h.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.s`;
 }
 
@@ -121,4 +125,55 @@ test("a page that gives the same token again has nothing newer", async () => {
   const credentials = new KnownCredentials(async () => token);
   await credentials.current();
   expect(await credentials.renew()).toBeNull();
+});
+
+test("a clock that is ahead does not shorten a token that says when it was made", async () => {
+  const serverNow = Date.now() / 1_000 - 600;
+  const credentials = new KnownCredentials(async () => tokenOf({ sub: "c", iat: serverNow, exp: serverNow + 300 }));
+  await credentials.current();
+  expect(credentials.renewAt()).toBe(Date.now() + 240_000);
+});
+
+test("newer tokens are at least 30 s apart if only their end is known and seems to be past", async () => {
+  const identity = vi.fn(async () => claims(`c${identity.mock.calls.length}`, -LIFE_MS));
+  const credentials = new KnownCredentials(identity);
+  const renewal = new Renewal(
+    credentials,
+    () => undefined,
+    () => undefined,
+  );
+  await credentials.current();
+  renewal.schedule();
+  await vi.advanceTimersByTimeAsync(95_000);
+  renewal.stop();
+  expect(identity).toHaveBeenCalledTimes(4);
+});
+
+test("a renewal that was stopped while it asked sets no timer", async () => {
+  let give: (token: string) => void = () => undefined;
+  const identity = vi.fn(() => new Promise<string>((resolve) => (give = resolve)));
+  const credentials = new KnownCredentials(identity);
+  const first = credentials.current();
+  give(claims("c"));
+  await first;
+  const renewed = vi.fn();
+  const renewal = new Renewal(credentials, renewed, () => undefined);
+  renewal.schedule();
+  await vi.advanceTimersByTimeAsync(LIFE_MS);
+  renewal.stop();
+  give(claims("d"));
+  await vi.advanceTimersByTimeAsync(LIFE_MS * 2);
+  expect(renewed).not.toHaveBeenCalled();
+  expect(identity).toHaveBeenCalledTimes(2);
+});
+
+test("a token that comes after its customer was forgotten is not kept", async () => {
+  let give: (token: string) => void = () => undefined;
+  const identity = vi.fn(() => new Promise<string>((resolve) => (give = resolve)));
+  const credentials = new KnownCredentials(identity);
+  const first = credentials.current();
+  credentials.forget();
+  give(claims("c"));
+  await first;
+  expect(credentials.renewAt()).toBeNull();
 });

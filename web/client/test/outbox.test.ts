@@ -89,6 +89,24 @@ test("waiting for a predecessor uses up no attempts", () => {
   expect(states(refuse(outbox, "b", "out_of_order").outbox)).toEqual(["a in_flight", "b delayed"]);
 });
 
+test("waiting for a predecessor that has no outcome grows longer and longer, up to a limit", () => {
+  let outbox = taken(box("a", "b")).outbox;
+  const pauses: number[] = [];
+  for (let round = 0; round < 12; round += 1) {
+    const refused = refuse(outbox, "b", "out_of_order");
+    pauses.push(refused.retryInMs ?? expect.fail());
+    outbox = taken(undelayed(refused.outbox)).outbox;
+  }
+  expect(pauses.slice(0, 4)).toEqual([50, 100, 200, 400]);
+  expect(pauses.at(-1)).toBe(15_000);
+});
+
+test("what waited for a predecessor goes out as soon as that has an outcome", () => {
+  const late = refuse(taken(box("a", "b")).outbox, "b", "out_of_order").outbox;
+  expect(sentAs(taken(settled(late, { id: "a", seq: 1 }).outbox))).toEqual([["b", undefined]]);
+  expect(sentAs(taken(refuse(late, "a", "bad_request").outbox))).toEqual([["b", undefined]]);
+});
+
 test("when a predecessor fails for good, the next one names the one before it, or none", () => {
   const { outbox } = taken(box("a", "b", "c"));
   const failed = refuse(outbox, "b", "bad_request").outbox;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import type { Command } from "../src/frames.ts";
 import type { CustomerFrame, LogEntry, ServerFrame, Synced } from "../src/generated/protocol.ts";
-import type { OutboxItem } from "../src/outbox.ts";
+import { canRetry, type OutboxItem } from "../src/outbox.ts";
 import { Session } from "../src/session.ts";
 import { CUSTOMER, HISTORY_EPOCH, ID } from "./model-server.ts";
 
@@ -169,6 +169,35 @@ test("what cannot be a frame is not sent: it would end the socket", async () => 
   expect(session.outbox).toMatchObject([{ state: "failed", refusal: { code: "too_large" } }]);
 });
 
+test.each(["a\0b", "half a pair: \ud83d"])(
+  "text that would make a malformed frame is refused here: %j",
+  async (text) => {
+    const { session, takeSent } = await online();
+    session.send({ type: "say", client_msg_id: "a", text });
+    session.send(say("b"));
+    expect(names(takeSent())).toEqual(["b<"]);
+    const [first] = session.outbox;
+    expect(first).toMatchObject({ id: "a", state: "failed", refusal: { code: "bad_request" } });
+    expect(first && canRetry(first)).toBe(false);
+  },
+);
+
+test("what is sent before the socket of another conversation is in step waits for it", async () => {
+  const { session, takeSent } = await online();
+  session.follow("0198c0de-0000-7000-8000-000000000002");
+  session.send(say("a"));
+  expect(takeSent()).toEqual([]);
+});
+
+test("another customer inherits nothing", async () => {
+  const { session, ports } = await online([said(1, "x")]);
+  session.send(say("a"));
+  ports.save.mockClear();
+  session.become("somebody else");
+  expect(ports.save).not.toHaveBeenCalled();
+  expect(session).toMatchObject({ conversation: null, outbox: [], participant: null, owner: "somebody else" });
+});
+
 test("a gap asks to resume, once, and a server that does not answer is left", async () => {
   const { session, ports, takeSent } = await online([said(1, "x")]);
   session.receive({ type: "entry", conversation: ID, ...said(3, "z", "o") });
@@ -229,6 +258,7 @@ test("what a tab that is gone has left is taken if it is this customer's, and se
     cursor: 0,
     state: "waiting",
     attempts: 0,
+    pauses: 0,
     refusal: null,
     seq: null,
     isOfferedAgain: false,

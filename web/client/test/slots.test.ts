@@ -133,6 +133,44 @@ describe.each([
     expect(await found(two)).toEqual([]);
   });
 
+  test("a slot that comes after it was let go is let go at once, and saving claims none", async () => {
+    const open = setup();
+    const [one, two] = [open(), open()];
+    const claimed = one.slots.claim();
+    one.slots.release();
+    await finished(claimed);
+    one.slots.save(saved("a"));
+    for (let slot = 0; slot < SLOTS; slot += 1) {
+      const hold = await finished(two.exclusion.tryHold(`outbox.${slot}`));
+      expect(hold).not.toBeNull();
+      hold?.release();
+    }
+    expect(await found(two)).toEqual([]);
+  });
+
+  test("what is left for its owner stays as it was when somebody else writes", async () => {
+    const open = setup();
+    const [one, two] = [open(), open()];
+    await finished(one.slots.claim());
+    one.slots.save(saved("a"));
+    await finished(one.slots.leave());
+    one.slots.save({ ...saved("b"), owner: "q" });
+    expect(await found(two)).toEqual(["a"]);
+  });
+
+  test("only what is one's own is cleared", async () => {
+    const open = setup();
+    const [one, two, three] = [open(), open(), open()];
+    await finished(one.slots.claim());
+    one.slots.save({ ...saved("a"), owner: "q" });
+    one.slots.release();
+    await finished(two.slots.claim());
+    two.slots.save(saved("b"));
+    two.slots.clear(({ owner }) => owner === "p");
+    two.slots.release();
+    expect(await found(three)).toEqual(["a"]);
+  });
+
   test("only one at a time does what must be done once", async () => {
     const open = setup();
     let running = 0;

@@ -67,3 +67,16 @@ test("who has unsubscribed hears nothing, even if the other has the same functio
   await Promise.resolve();
   expect(listener).toHaveBeenCalledTimes(1);
 });
+
+test("a listener that throws is reported and silences nobody", async () => {
+  const store = new Store(() => 0);
+  const listener = vi.fn();
+  store.subscribe(() => {
+    throw new Error("the page's fault");
+  });
+  store.subscribe(listener);
+  store.changed();
+  await Promise.resolve();
+  expect(listener).toHaveBeenCalledTimes(1);
+  expect(() => vi.runAllTimers()).toThrow("the page's fault");
+});

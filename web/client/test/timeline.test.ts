@@ -147,3 +147,28 @@ test("items that have not changed are the same objects, and so is a list of them
   expect(second[1]).not.toBe(first[1]);
   expect(third).toBe(second);
 });
+
+test("more text of a reply replaces that item alone, and does not look at the entries again", () => {
+  let reads = 0;
+  const said: LogEntry = {
+    ...SAID,
+    get text() {
+      reads += 1;
+      return "Hi";
+    },
+  };
+  const later: LogEntry = { ...SAID, seq: 4, prev: 2, client_msg_id: "m2" };
+  const timeline = createTimeline();
+  const conversation = held([said, OPENED, later], { live: live("Hel") });
+  const source = { conversation, outbox: [], participant: CUSTOMER };
+  const before = timeline(source);
+  reads = 0;
+  const after = timeline({ ...source, conversation: { ...conversation, live: live("Hello") } });
+  expect(reads).toBe(0);
+  expect(after).toEqual([before[0], { ...before[1], text: "Hello" }, before[2]]);
+  expect([after[0] === before[0], after[2] === before[2]]).toEqual([true, true]);
+  const entries = [said, OPENED, later, ENDED];
+  const ended = timeline({ ...source, conversation: { ...conversation, entries, live: null } });
+  expect(ended[1]).toMatchObject({ state: "ended", text: "Hello!" });
+  expect(ended[0]).toBe(before[0]);
+});

@@ -6,6 +6,7 @@ import { identityFrom } from "./embed/identity.ts";
 import { hostStorage, ownStorage } from "./embed/storage.ts";
 import { Unread } from "./embed/unread.ts";
 import { pageLanguage } from "./i18n/pageLanguage.ts";
+import { isEscape } from "./shell/escape.ts";
 import { type Mounted, mount } from "./shell/mount.tsx";
 
 const language = await pageLanguage();
@@ -33,6 +34,7 @@ class Embedded {
   #mounted: Mounted | null = null;
   #isVisible: boolean;
   #focus = 0;
+  #exchanges = 0;
   #said = { unread: -1, active: false };
 
   constructor(
@@ -53,7 +55,7 @@ class Embedded {
       if (message.type === "identity") this.#exchange(message.isKnown);
     });
     addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.host.post({ type: "close" });
+      if (isEscape(event)) this.host.post({ type: "close" });
     });
     this.#show(this.#isVisible);
   }
@@ -63,16 +65,28 @@ class Embedded {
       language: language.tag,
       storage: this.storage,
       ...(this.mayLock ? {} : { locks: null }),
-      ...(isKnown ? { identity: this.#identity } : {}),
+      ...(isKnown ? { identity: this.#identityOfNow() } : {}),
     });
     chat.subscribe(() => this.#report());
     chat.start();
     return chat;
   }
 
+  /** A source of tokens for the customer of this moment only. */
+  #identityOfNow(): () => Promise<string> {
+    const number = this.#exchanges;
+    return async () => {
+      if (number !== this.#exchanges) throw new Error("the customer is another one by now");
+      return this.#identity();
+    };
+  }
+
   #exchange(isKnown: boolean): void {
+    this.#exchanges += 1;
     this.#chat.stop();
     this.#chat = this.#createChat(isKnown);
+    // The app is a new one: it takes the focus only from the old one, never from the page around us.
+    this.#focus = document.hasFocus() ? 1 : 0;
     this.#render();
   }
 

@@ -136,3 +136,16 @@ test("everything that can be pressed has a name, and the log does not read itsel
   expect(app).toMatch(/role="log" aria-live="off"/);
   expect(app).toMatch(/aria-live="polite"/);
 });
+
+test("drawing the timeline looks at each item a few times, however long it is", () => {
+  let reads = 0;
+  const messages = Array.from({ length: 400 }, (_, at) => myMessage({ key: `m${at}` }));
+  const timeline = new Proxy(messages, {
+    get(items, name, receiver) {
+      reads += 1;
+      return Reflect.get(items, name, receiver);
+    },
+  });
+  appIn({ timeline });
+  expect(reads).toBeLessThan(messages.length * 20);
+});

@@ -32,6 +32,30 @@ test("a host that imitates another one is shown by its real letters", () => {
   expect(shown).toMatch(/^shop \(xn--[a-z0-9-]+\.example\)$/);
 });
 
+test.each([
+  [
+    "of other letters",
+    "\u0430\u0440\u0440\u04cf\u0435.com",
+    "https://\u0430\u0440\u0440\u04cf\u0435.com/",
+    "xn--80ak6aa92e.com",
+  ],
+  [
+    "of other letters, with the real ones behind it",
+    "https://\u0430\u0440\u0440\u04cf\u0435.com/xn--80ak6aa92e.com",
+    "https://xn--80ak6aa92e.com/",
+    "xn--80ak6aa92e.com",
+  ],
+  ["broken in two lines", "https://bank.exam\nple.test", "https://bank.example.test/", "bank.example.test"],
+  ["with full-width dots", "shop\uff0eexample", "https://shop.example/", "shop.example"],
+  ["with a zero-width space", "sh\u200bop.example", "https://shop.example/", "shop.example"],
+])("a host %s does not say where the link leads", (_, text, address, host) => {
+  expect(links(`[${text}](${address})`)[0]?.[1]).toBe(`${text} (${host})`);
+});
+
+test("a host in capitals says where the link leads", () => {
+  expect(links("[HTTPS://Shop.Example/a](https://shop.example/a)")[0]?.[1]).toBe("HTTPS://Shop.Example/a");
+});
+
 test("a link to no allowed address is its text alone", () => {
   expect(htmlOf("[click](javascript:alert(1))")).not.toContain("<a");
   expect(textOf(htmlOf("[click](javascript:alert(1)) me"))).toBe("click me");

@@ -158,6 +158,8 @@ export class Widget {
     } catch {
       // The site has none: the chat says so.
     }
+    // The site has named somebody else meanwhile: one customer's request is never answered with another's token.
+    if (source !== this.#token) token = null;
     frame.post({ type: "token", request, token });
   }
 

@@ -11,17 +11,18 @@ const ALMOST_FULL = 0.85;
 
 interface ComposerProps {
   chat: Chat;
-  turn: ChatState["turn"];
-  maxBytes: number;
+  state: Pick<ChatState, "turn" | "limits" | "participant">;
   /** Grows whenever the composer should take the focus. */
   focus: number;
   onSay: (text: string) => void;
 }
 
 /** The text field with its buttons. */
-export function Composer({ chat, turn, maxBytes, focus, onSay }: ComposerProps): ReactNode {
+export function Composer({ chat, state, focus, onSay }: ComposerProps): ReactNode {
+  const { turn, participant } = state;
+  const { maxMessageBytes: maxBytes } = state.limits;
   const texts = useTexts();
-  const [draft, setDraft] = useDraft();
+  const [draft, setDraft] = useDraft(participant);
   const typing = useTyping(chat);
   const field = useRef<HTMLTextAreaElement>(null);
   const bytes = new TextEncoder().encode(draft.trim()).length;

@@ -1,29 +1,16 @@
-// What was written and not sent yet: it survives a reload of the tab, where the browser lets us keep it.
+// The draft of whoever is writing: it survives a reload of the tab, where the browser lets us keep it.
 
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
+import { type Draft, draftOf, keepDraft } from "./draft.ts";
 
-const KEY = "onya.draft";
+const NOTHING: Draft = { participant: null, text: "" };
 
-/** The draft, and what changes it. */
-export function useDraft(): [string, (text: string) => void] {
-  const [draft, setDraft] = useState(read);
-  useEffect(() => keep(draft), [draft]);
-  return [draft, setDraft];
-}
-
-function read(): string {
-  try {
-    return sessionStorage.getItem(KEY) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function keep(draft: string): void {
-  try {
-    if (draft === "") sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, draft);
-  } catch {
-    // A frame whose storage is blocked: the draft lives as long as the page.
-  }
+/** The participant's draft, and what changes it. */
+export function useDraft(participant: string | null): [string, (text: string) => void] {
+  const [held, setHeld] = useState(NOTHING);
+  const draft = draftOf(held, participant);
+  if (draft !== held) setHeld(draft);
+  useEffect(() => keepDraft(draft), [draft]);
+  const setText = useCallback((text: string) => setHeld({ participant, text }), [participant]);
+  return [draft.text, setText];
 }

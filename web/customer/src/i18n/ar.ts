@@ -47,7 +47,6 @@ export const ar: Texts = {
   newMessages: "رسائل جديدة",
   toNewest: "الانتقال إلى أحدث رسالة",
   thinking: "يفكر…",
-  writing: "يكتب…",
   typing: (name) => (name === null ? "هناك من يكتب…" : `${name} يكتب…`),
   sending: "جارٍ الإرسال…",
   sent: "أُرسلت",

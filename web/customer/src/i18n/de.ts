@@ -47,7 +47,6 @@ export const de: Texts = {
   newMessages: "Neue Nachrichten",
   toNewest: "Zur neuesten Nachricht",
   thinking: "Denkt nach …",
-  writing: "Schreibt …",
   typing: (name) => (name === null ? "Jemand schreibt …" : `${name} schreibt …`),
   sending: "Wird gesendet …",
   sent: "Gesendet",

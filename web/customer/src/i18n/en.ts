@@ -49,7 +49,6 @@ export const en = {
   newMessages: "New messages",
   toNewest: "Go to the newest message",
   thinking: "Thinking…",
-  writing: "Writing…",
   typing: (name: string | null) => (name === null ? "Somebody is typing…" : `${name} is typing…`),
   sending: "Sending…",
   sent: "Sent",

@@ -47,7 +47,6 @@ export const fr: Texts = {
   newMessages: "Nouveaux messages",
   toNewest: "Aller au dernier message",
   thinking: "Réflexion…",
-  writing: "Écriture…",
   typing: (name) => (name === null ? "Quelqu’un écrit…" : `${name} écrit…`),
   sending: "Envoi…",
   sent: "Envoyé",

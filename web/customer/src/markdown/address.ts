@@ -2,6 +2,7 @@
 
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
 const LONGEST_ADDRESS = 2048;
+const SCHEME = /^(?:https?:\/\/|mailto:)/i;
 
 /** An address that may be linked: `href` is normalised, `shown` is where it really leads. */
 export interface Address {
@@ -19,9 +20,13 @@ export function readAddress(raw: string): Address | null {
   return mailbox === "" ? null : { href: url.href, shown: mailbox };
 }
 
-/** Whether the text of a link says by itself where it leads: it is that address, or one on the same host. */
+/**
+ * Whether the text of a link says by itself where it leads: it is that address, or one on the same host, and shows the
+ * host letter by letter. A parser maps look-alikes, line breaks and invisible characters to a host that no reader sees.
+ */
 export function saysWhereItLeads(text: string, address: Address): boolean {
   const said = text.trim();
+  if (!said.replace(SCHEME, "").toLowerCase().startsWith(address.shown.toLowerCase())) return false;
   const url = parse(said.includes(":") ? said : `https://${said}`);
   if (url === null) return said === address.shown;
   if (url.protocol === "mailto:") return mailboxOf(url) === address.shown;

@@ -2,7 +2,7 @@
 
 import type { Chat } from "@onya/client";
 import { useChat } from "@onya/client/react";
-import { type ReactNode, useCallback, useEffect, useState } from "react";
+import { type ReactElement, type ReactNode, useCallback, useEffect, useState } from "react";
 import { Composer } from "../composer/Composer.tsx";
 import type { Language } from "../i18n/language.ts";
 import { LanguageContext } from "../i18n/texts.ts";
@@ -10,6 +10,7 @@ import { Announcer } from "../timeline/Announcer.tsx";
 import { Conversation } from "../timeline/Conversation.tsx";
 import { ConfirmEnd } from "./ConfirmEnd.tsx";
 import { ConnectionBar } from "./ConnectionBar.tsx";
+import { isEscape } from "./escape.ts";
 import { Header } from "./Header.tsx";
 import { ProblemBar } from "./ProblemBar.tsx";
 import { useKeptFocus } from "./useKeptFocus.ts";
@@ -25,8 +26,21 @@ interface AppProps {
   onMinimise?: (() => void) | undefined;
 }
 
-/** The customer's app around one chat. */
-export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactNode {
+/** The customer's app. Each chat has one of its own: what was typed, opened or announced in another does not stay. */
+export function App(props: AppProps): ReactElement {
+  return <ChatApp key={numberOf(props.chat)} {...props} />;
+}
+
+const numbers = new WeakMap<Chat, number>();
+let chats = 0;
+
+function numberOf(chat: Chat): number {
+  const number = numbers.get(chat) ?? ++chats;
+  numbers.set(chat, number);
+  return number;
+}
+
+function ChatApp({ chat, language, focus = 0, onMinimise }: AppProps): ReactNode {
   const state = useChat(chat);
   const { texts } = language;
   const isClosed = state.control?.state === "closed";
@@ -67,9 +81,7 @@ export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactN
         )}
         <main className="stage">
           <Conversation chat={chat} state={state} sent={sent} onSay={say} />
-          {!isClosed && (
-            <Composer chat={chat} turn={state.turn} maxBytes={state.limits.maxMessageBytes} focus={focus} onSay={say} />
-          )}
+          {!isClosed && <Composer chat={chat} state={state} focus={focus} onSay={say} />}
         </main>
         <ConfirmEnd
           isOpen={isEnding}
@@ -78,7 +90,7 @@ export function App({ chat, language, focus = 0, onMinimise }: AppProps): ReactN
             if (end) chat.closeConversation();
           }}
         />
-        <Announcer state={state} />
+        <Announcer key={state.participant} state={state} />
       </div>
     </LanguageContext>
   );
@@ -89,7 +101,7 @@ function useStopByKey(chat: Chat, isActive: boolean): void {
   useEffect(() => {
     if (!isActive) return;
     const stop = (event: KeyboardEvent) => {
-      if (event.key === "Escape") chat.stopReply();
+      if (isEscape(event)) chat.stopReply();
     };
     addEventListener("keydown", stop);
     return () => removeEventListener("keydown", stop);

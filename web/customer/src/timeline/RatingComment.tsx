@@ -2,6 +2,7 @@
 
 import { type KeyboardEvent, type ReactNode, useId, useState } from "react";
 import { useTexts } from "../i18n/texts.ts";
+import { isEscape } from "../shell/escape.ts";
 
 const LONGEST_COMMENT = 1_000;
 
@@ -11,7 +12,7 @@ export function RatingComment({ onDone }: { onDone: (comment: string) => void })
   const [comment, setComment] = useState("");
   const id = useId();
   const skip = (event: KeyboardEvent) => {
-    if (event.key !== "Escape") return;
+    if (!isEscape(event.nativeEvent)) return;
     event.nativeEvent.stopImmediatePropagation();
     onDone("");
   };

@@ -73,10 +73,16 @@ function lastReply(items: readonly TimelineItem[]): string | null {
 function startsDay(items: readonly TimelineItem[], index: number): boolean {
   const item = items[index];
   if (item === undefined || item.kind === "command") return false;
-  const before = items.slice(0, index).findLast(({ kind }) => kind !== "command");
-  return before === undefined || before.kind === "command"
-    ? !isToday(item.at)
-    : new Date(before.at).toDateString() !== new Date(item.at).toDateString();
+  const before = dateBefore(items, index);
+  return before === null ? !isToday(item.at) : new Date(before).toDateString() !== new Date(item.at).toDateString();
+}
+
+function dateBefore(items: readonly TimelineItem[], index: number): number | null {
+  for (let at = index - 1; at >= 0; at -= 1) {
+    const item = items[at];
+    if (item !== undefined && item.kind !== "command") return item.at;
+  }
+  return null;
 }
 
 function isToday(at: number): boolean {

@@ -1,1 +1,0 @@
-import{a as e,i as t,t as n}from"./app-BuVFBmJc.js";var r=await t();document.title=r.texts.title;var i=e({language:r.tag});i.start(),n({chat:i,language:r});
