@@ -45,7 +45,11 @@ story(
     const { control_version } = await staff.get(`/v1/conversations/${conversation.id}`);
     await staff.command(conversation.id, "hand-back", { control_version });
     await bothShow([guarded, unguarded], "reply", 1);
-    for (const index of TEXTS.keys()) await guarded.chat.say(String(index));
+    for (const index of TEXTS.keys()) {
+      await guarded.chat.say(String(index));
+      // One reply answers all that waits: the next question has to wait for this answer.
+      await bothShow([guarded], "reply", index + 2);
+    }
     await bothShow([guarded, unguarded], "reply", TEXTS.length + 1);
 
     for (const tab of [guarded, unguarded]) {

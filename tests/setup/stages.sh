@@ -5,16 +5,16 @@
 STAGES=(fmt clippy doc web test client k6 browser)
 TOTAL_BUDGET_SECONDS=1500
 SETUP_BUDGET_SECONDS=120
-declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=300 [doc]=80 [web]=90 [test]=660 [client]=90 [k6]=50 [browser]=90)
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=270 [doc]=80 [web]=90 [test]=570 [client]=120 [k6]=50 [browser]=180)
 declare -A PURPOSE=(
   [fmt]='cargo fmt --all --check'
   [clippy]='cargo clippy on every target, warnings are errors'
   [doc]='cargo doc of our crates, private items too, warnings are errors'
   [web]='lint, types and unit tests of web/, and that web/dist is what its sources build to'
   [test]='cargo test --workspace: everything, the built binary included'
-  [client]='the client kit against the built binary behind a bad network'
+  [client]=120'the client kit against the built binary behind a bad network'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
-  [browser]='stories of customers, sites and staff in a real Chromium on the built binary'
+  [browser]=180'stories of customers, sites and staff in a real Chromium on the built binary'
 )
 TESTS_RAN=
 

@@ -2,7 +2,7 @@
 // not read out piece by piece.
 
 import type { ChatState, TimelineItem } from "@onya/client";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, startTransition, useEffect, useRef, useState } from "react";
 import type { Texts } from "../i18n/en.ts";
 import { useTexts } from "../i18n/texts.ts";
 
@@ -38,7 +38,8 @@ export function Announcer({ state }: { state: ChatState }): ReactNode {
     const lines = fresh.map((item) => announcementOf(item, texts)).filter((text) => text !== null);
     if (lines.length === 0) return;
     const added = lines.map((text) => ({ id: next.current++, text: text.slice(0, LONGEST) }));
-    setSaid((earlier) => [...earlier, ...added].slice(-KEPT));
+    // Never urgent: fifty messages in a burst, each followed at once by an urgent change, look like a loop to React.
+    startTransition(() => setSaid((earlier) => [...earlier, ...added].slice(-KEPT)));
   }, [isReady, state.timeline, texts]);
   return (
     <div id="announcer" className="visually-hidden" aria-live="polite" aria-relevant="additions">
