@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 import { chromium, LAUNCH, Stage } from "./stage.mjs";
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
 let browser;
 before(async () => {
   browser = await chromium.launch(LAUNCH);

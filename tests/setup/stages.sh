@@ -12,9 +12,9 @@ declare -A PURPOSE=(
   [doc]='cargo doc of our crates, private items too, warnings are errors'
   [web]='lint, types and unit tests of web/, and that web/dist is what its sources build to'
   [test]='cargo test --workspace: everything, the built binary included'
-  [client]=120'the client kit against the built binary behind a bad network'
+  [client]='the client kit against the built binary behind a bad network'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
-  [browser]=180'stories of customers, sites and staff in a real Chromium on the built binary'
+  [browser]='stories of customers, sites and staff in a real Chromium on the built binary'
 )
 TESTS_RAN=
 
