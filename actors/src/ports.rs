@@ -135,6 +135,11 @@ pub struct Fence {
     pub nonce: Uuid,
 }
 
+/// Where a conversation's chain of entries ends: the store makes it of the entries, the owner hands it back with its next
+/// append. Its form is the store's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link(pub [u8; 32]);
+
 /// How much of a log's end to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TailLimit {
@@ -164,6 +169,8 @@ pub struct Owned {
     pub state: State,
     /// The newest entries, for readers and the prompt; contiguous up to `state.seq`.
     pub tail: Vec<Entry>,
+    /// Where its chain of entries ends.
+    pub link: Link,
     /// Crashes of its actor in the last 10 minutes.
     pub recent_crashes: u32,
 }
@@ -177,6 +184,8 @@ pub struct Append {
     pub fence: Fence,
     /// The newest position before these entries.
     pub expected_seq: Seq,
+    /// Where the chain of entries ends before these.
+    pub previous: Link,
     /// The entries, from `expected_seq + 1`; not empty.
     pub entries: Arc<[Entry]>,
     /// The head after them.
@@ -188,8 +197,8 @@ pub struct Append {
 /// What became of one conversation's entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppendOutcome {
-    /// Stored, all of them.
-    Accepted,
+    /// Stored, all of them; where the chain of entries ends now.
+    Accepted(Link),
     /// Not stored: somebody else owns the conversation, or its log is longer than the owner believes.
     Fenced,
     /// Not stored: this command stands in the log already.
@@ -198,6 +207,14 @@ pub enum AppendOutcome {
     Locked,
     /// Not stored, and never will be: the store cannot hold it. It lies among the dead letters.
     Poisoned,
+}
+
+impl AppendOutcome {
+    /// Whether the entries are stored.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted(_))
+    }
 }
 
 /// The end of a log, read without a claim.

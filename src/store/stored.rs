@@ -3,12 +3,15 @@
 //! An event is JSON text with its kind in a column of its own; the key of a command lies in columns, so that the
 //! database can compare it. Both backends use these rows, and only bind and fetch them.
 
-use onya_actors::ports::{Append, Fence, Opening, StoreError, Summary};
+use onya_actors::ports::{Append, Fence, Link, Opening, StoreError, Summary};
 use onya_core::conversation::{Commitment, Control, Entry, Event, Head, Key, KnownKey};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
+use rand::Rng as _;
 use serde::Serialize;
 use uuid::Uuid;
+
+use super::chain::{self, Hash, Sealed};
 
 /// The columns `seq, customer_prev, at, body, participant, client_msg_id, commitment`.
 pub(super) type EntryRow = (i64, i64, i64, String, Option<Uuid>, Option<String>, Option<Vec<u8>>);
@@ -39,21 +42,60 @@ pub(super) struct StoredEntry {
     pub(super) participant: Option<Uuid>,
     pub(super) client_msg_id: Option<String>,
     pub(super) commitment: Option<Vec<u8>>,
+    pub(super) salt: Vec<u8>,
+    pub(super) body_commitment: Vec<u8>,
+    pub(super) link: Vec<u8>,
+}
+
+/// The chain of a conversation as it grows by the entries of one append.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain {
+    pub(super) conversation: Uuid,
+    pub(super) epoch: i64,
+    pub(super) link: Hash,
 }
 
 impl StoredEntry {
-    pub(super) fn new(entry: &Entry) -> Result<Self, Unstorable> {
+    /// The row of an entry, which becomes the end of the chain.
+    pub(super) fn new(entry: &Entry, chain: &mut Chain) -> Result<Self, Unstorable> {
+        let mut row = Self::unlinked(entry)?;
+        chain.link = row.sealed(chain).link(&chain.link);
+        row.link = chain.link.to_vec();
+        Ok(row)
+    }
+
+    fn sealed(&self, chain: &Chain) -> Sealed<'_> {
+        Sealed {
+            conversation: chain.conversation,
+            seq: self.seq,
+            customer_prev: self.customer_prev,
+            customer_sees: self.customer_sees,
+            at: self.at,
+            epoch: chain.epoch,
+            kind: self.kind,
+            participant: self.participant,
+            client_msg_id: self.client_msg_id.as_deref(),
+            commitment: self.commitment.as_deref(),
+            body_commitment: &self.body_commitment,
+        }
+    }
+
+    fn unlinked(entry: &Entry) -> Result<Self, Unstorable> {
         let key = entry.key.as_ref();
+        let (salt, body): (chain::Salt, _) = (rand::rng().random(), json(&entry.event)?);
         Ok(Self {
             seq: integer(entry.seq)?,
             customer_prev: integer(entry.customer_prev)?,
             customer_sees: entry.event.customer_sees(),
             at: entry.at.0,
             kind: entry.event.kind(),
-            body: json(&entry.event)?,
+            body_commitment: chain::body_commitment(&salt, &body).to_vec(),
+            body,
             participant: key.map(|key| key.participant.0),
             client_msg_id: key.map(|key| key.client_msg_id.as_str().to_owned()),
             commitment: key.map(|key| key.commitment.0.to_vec()),
+            salt: salt.to_vec(),
+            link: Vec::new(),
         })
     }
 }
@@ -107,6 +149,9 @@ pub(super) struct StoredAppend {
     pub(super) epoch: i64,
     pub(super) nonce: Uuid,
     pub(super) expected_seq: i64,
+    /// Where the chain ends before these entries, and after them.
+    pub(super) previous: Hash,
+    pub(super) link: Hash,
     pub(super) head: StoredHead,
     pub(super) entries: Vec<StoredEntry>,
     pub(super) turns: Vec<TurnChange>,
@@ -121,13 +166,18 @@ impl StoredAppend {
         if !contiguous || append.head.last_seq != last.seq {
             return Err(Unstorable("positions are not contiguous".to_owned()));
         }
+        let (conversation, epoch) = (append.conversation.0, integer(append.fence.epoch)?);
+        let mut chain = Chain { conversation, epoch, link: append.previous.0 };
+        let entries = append.entries.iter().map(|entry| StoredEntry::new(entry, &mut chain));
         Ok(Self {
-            conversation: append.conversation.0,
-            epoch: integer(append.fence.epoch)?,
+            entries: entries.collect::<Result<_, _>>()?,
+            conversation,
+            epoch,
             nonce: append.fence.nonce,
             expected_seq: integer(append.expected_seq)?,
+            previous: append.previous.0,
+            link: chain.link,
             head: StoredHead::new(&append.head, last.at)?,
-            entries: append.entries.iter().map(StoredEntry::new).collect::<Result<_, _>>()?,
             turns: turn_changes(&append.entries)?,
             snapshot: append.snapshot.as_ref().map(json).transpose()?,
         })
@@ -246,6 +296,12 @@ pub(super) fn fence_columns(fence: Fence) -> Option<(i64, Uuid)> {
 /// A number of the core as a column.
 pub(super) fn integer(number: u64) -> Result<i64, Unstorable> {
     i64::try_from(number).map_err(|_| Unstorable("a number exceeds 63 bits".to_owned()))
+}
+
+/// Where a conversation's chain ends, as its row says; nothing if no entry of it has a link.
+pub(super) fn link(column: Option<Vec<u8>>) -> Result<Link, StoreError> {
+    let Some(bytes) = column else { return Ok(Link(chain::GENESIS)) };
+    bytes.try_into().map(Link).map_err(|_| corrupt("a link"))
 }
 
 /// A position, version or epoch read from a column.

@@ -102,7 +102,8 @@ fn an_entry_survives_its_row() {
         });
         let event = serde_json::from_str(line).unwrap();
         let written = Entry { seq, customer_prev: seq - 1, at: Timestamp(-5), key, event };
-        let row = StoredEntry::new(&written).unwrap();
+        let mut chain = Chain { conversation: Uuid::from_u128(1), epoch: 1, link: chain::GENESIS };
+        let row = StoredEntry::new(&written, &mut chain).unwrap();
         let read =
             entry((row.seq, row.customer_prev, row.at, row.body, row.participant, row.client_msg_id, row.commitment));
         assert_eq!(read.unwrap(), written);
@@ -143,6 +144,7 @@ fn a_turn_that_opens_and_ends_in_one_append_is_one_change() {
         conversation: state.id,
         fence: Fence { epoch: 1, nonce: Uuid::from_u128(3) },
         expected_seq: 1,
+        previous: Link::default(),
         entries: entries.into(),
         head,
         snapshot: None,

@@ -196,7 +196,7 @@ impl Conversation {
     }
 
     fn begin(&mut self, owned: Owned) {
-        let Owned { fence, state, tail, recent_crashes } = owned;
+        let Owned { fence, state, tail, link, recent_crashes } = owned;
         // Entries whose outcome an earlier incarnation did not learn reach the readers now.
         self.publish_entries(&tail, &state.language);
         if let Some(turn) = state.turn {
@@ -208,6 +208,7 @@ impl Conversation {
         let first = if quarantined { Some(Signal::Quarantine) } else { state.recovery() };
         self.live = Some(Box::new(Live {
             fence,
+            link,
             window: Window::new(tail, self.system.settings.window),
             in_flight: None,
             looking_up: None,

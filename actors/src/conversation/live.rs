@@ -9,12 +9,14 @@ use tokio::time::Instant;
 use super::handle::Submission;
 use super::reply::LiveReply;
 use super::window::Window;
-use crate::ports::Fence;
+use crate::ports::{Fence, Link};
 
 /// What an actor holds once its claim succeeded.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) fence: Fence,
+    /// Where the chain of entries ends.
+    pub(crate) link: Link,
     pub(crate) state: State,
     pub(crate) window: Window,
     /// The append whose outcome is awaited. Nothing is decided meanwhile.

@@ -20,7 +20,7 @@ use super::reply::LiveReply;
 use crate::completion::Completion;
 use crate::connection::{Published, PublishedEntry};
 use crate::guard::guarded;
-use crate::ports::{Append, AppendOutcome, Question, StoreError};
+use crate::ports::{Append, AppendOutcome, Link, Question, StoreError};
 
 /// How long to wait before a signal is tried again that the store did not take just now.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -129,6 +129,7 @@ impl Conversation {
             conversation: self.row.id,
             fence: live.fence,
             expected_seq: live.state.seq,
+            previous: live.link,
             entries: decision.entries.clone().into(),
             head: next.head(&settings.policy),
             snapshot,
@@ -143,7 +144,7 @@ impl Conversation {
     pub(super) fn appended(&mut self, outcome: Result<AppendOutcome, StoreError>) {
         let Some(in_flight) = self.live.as_mut().and_then(|live| live.in_flight.take()) else { return };
         match outcome {
-            Ok(AppendOutcome::Accepted) => self.commit(*in_flight),
+            Ok(AppendOutcome::Accepted(link)) => self.commit(*in_flight, link),
             Ok(AppendOutcome::Repeated(known)) => self.repeated(in_flight.origin, &known),
             Ok(AppendOutcome::Poisoned) => self.poisoned(in_flight.origin),
             Ok(AppendOutcome::Locked) | Err(StoreError::Unavailable(_)) => self.not_now(in_flight.origin),
@@ -160,7 +161,7 @@ impl Conversation {
         }
     }
 
-    fn commit(&mut self, in_flight: InFlight) {
+    fn commit(&mut self, in_flight: InFlight, link: Link) {
         let InFlight { next, decision, origin } = in_flight;
         let now = self.system.clock.now();
         let Some(live) = &mut self.live else { return };
@@ -169,6 +170,7 @@ impl Conversation {
             live.snapshot_seq = next.seq;
         }
         live.state = next;
+        live.link = link;
         live.window.extend(decision.entries.iter());
         live.last_active = now;
         if live.reply.as_ref().is_some_and(|reply| live.state.turn.is_none_or(|turn| turn.turn != reply.turn)) {

@@ -42,6 +42,7 @@ pub(crate) struct Item {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every message is the large one")]
 pub(crate) enum LaneMessage {
     Append { append: Append, bytes: usize, reply: OutcomeReply },
     Done { batch: Vec<Item>, outcome: Result<Vec<AppendOutcome>, StoreError> },

@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use onya_core::conversation::{Control, Entry, Event, Head, KnownKey, State};
 use onya_core::desk::Waiting;
-use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
+use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::ports::{
-    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Opening, Owned, Page, PageFrom, StoreError,
-    Summary, Tail, TailLimit,
+    Append, AppendOutcome, Claim, EventLog, Fence, Link, Member, NewConversation, Opening, Owned, Page, PageFrom,
+    StoreError, Summary, Tail, TailLimit,
 };
 
 /// Something that goes wrong with the next call.
@@ -56,6 +56,7 @@ struct Stored {
     head: Head,
     owner: Option<Uuid>,
     fence: Fence,
+    link: Link,
     crashes: Vec<Timestamp>,
 }
 
@@ -136,7 +137,8 @@ impl Inner {
             let entry = stored.entries.iter().find(|entry| same(entry))?;
             Some(KnownKey { key: entry.key.clone()?, seq: entry.seq })
         });
-        if stored.fence != append.fence || stored.head.last_seq != append.expected_seq {
+        let follows = (stored.head.last_seq, stored.link) == (append.expected_seq, append.previous);
+        if stored.fence != append.fence || !follows {
             return AppendOutcome::Fenced;
         }
         if let Some(known) = known {
@@ -144,7 +146,8 @@ impl Inner {
         }
         stored.entries.extend(append.entries.iter().cloned());
         stored.head = append.head.clone();
-        AppendOutcome::Accepted
+        stored.link = link_at(append.head.last_seq);
+        AppendOutcome::Accepted(stored.link)
     }
 }
 
@@ -201,7 +204,8 @@ impl EventLog for MemoryLog {
             return Ok(Opening::Existing(*id));
         }
         let fence = Fence { epoch: 0, nonce: Uuid::nil() };
-        let stored = Stored { entries: vec![new.opening], head: new.head, owner: None, fence, crashes: Vec::new() };
+        let (entries, link) = (vec![new.opening], link_at(1));
+        let stored = Stored { entries, head: new.head, owner: None, fence, link, crashes: Vec::new() };
         inner.conversations.insert(new.id, stored);
         Ok(Opening::Created(new.id))
     }
@@ -217,7 +221,8 @@ impl EventLog for MemoryLog {
         stored.fence = fence;
         stored.owner = member;
         let recent_crashes = u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX);
-        let owned = Owned { fence, state: stored.state(conversation)?, tail: stored.tail(tail), recent_crashes };
+        let (state, tail, link) = (stored.state(conversation)?, stored.tail(tail), stored.link);
+        let owned = Owned { fence, state, tail, link, recent_crashes };
         Ok(Claim::Owned(Box::new(owned)))
     }
 
@@ -357,6 +362,13 @@ impl EventLog for MemoryLog {
     async fn ping(&self) -> Result<String, StoreError> {
         Ok("memory".to_owned())
     }
+}
+
+/// Stands for a chain that ends at this position.
+fn link_at(seq: Seq) -> Link {
+    let mut link = Link::default();
+    link.0[..8].copy_from_slice(&seq.to_be_bytes());
+    link
 }
 
 fn last(entries: Vec<Entry>, limit: usize) -> Vec<Entry> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onya_actors::ports::{Append, AppendOutcome, Fence};
+use onya_actors::ports::{Append, AppendOutcome, Fence, Link};
 use onya_core::conversation::{Action, Entry, Event, Failure, Outcome, ReplyEnding, Signal};
 use uuid::Uuid;
 
@@ -44,10 +44,10 @@ pub(super) async fn each_append_of_a_batch_has_its_own_outcome_in_order(backend:
     batch.reverse();
     let mut outcomes = node.log.append(&batch).await.unwrap();
     outcomes.reverse();
-    assert_eq!(outcomes[0], AppendOutcome::Accepted);
+    assert!(outcomes[0].is_accepted());
     assert_eq!(outcomes[1], AppendOutcome::Fenced);
     assert!(matches!(&outcomes[2], AppendOutcome::Repeated(known) if known.seq == 2));
-    assert_eq!(outcomes[3], AppendOutcome::Accepted);
+    assert!(outcomes[3].is_accepted());
     assert_eq!(outcomes[4], AppendOutcome::Fenced, "a conversation that does not exist");
     for (talk, length) in talks.iter().zip([3, 1, 3, 3, 1]) {
         assert_eq!(node.entries(talk.id()).await.len(), length);
@@ -65,6 +65,8 @@ pub(super) async fn a_fence_that_differs_in_any_part_is_refused(backend: &impl B
         Append { fence: Fence { epoch: fence.epoch + 1, ..fence }, ..good.clone() },
         Append { fence: Fence { epoch: fence.epoch - 1, ..fence }, ..good.clone() },
         Append { fence: Fence { nonce: Uuid::now_v7(), ..fence }, ..good.clone() },
+        Append { previous: Link([7; 32]), ..good.clone() },
+        Append { previous: Link::default(), ..good.clone() },
         shifted(&good, 1),
         shifted(&good, -1),
     ];
@@ -103,7 +105,7 @@ pub(super) async fn a_poisoned_append_is_buried_and_its_batch_mates_are_stored(b
     let outcomes = node.log.append(&batch).await.unwrap();
     for (number, (talk, outcome)) in talks.iter().zip(&outcomes).enumerate() {
         let poisoned = [1, 4, 5].contains(&number);
-        assert_eq!(*outcome, if poisoned { AppendOutcome::Poisoned } else { AppendOutcome::Accepted });
+        assert_eq!((outcome.is_accepted(), *outcome == AppendOutcome::Poisoned), (!poisoned, poisoned));
         assert_eq!(node.entries(talk.id()).await.len(), if poisoned { 1 } else { 3 });
     }
     assert_eq!(backend.number("SELECT count(*) FROM dead_letters").await, 3);
@@ -123,7 +125,7 @@ pub(super) async fn the_end_of_a_turn_is_written_once(backend: &impl Backend) {
     let first = talk.signal(end("one"));
     let mut forged = talk.signal(end("two"));
     talk.must_store(first).await;
-    forged = shifted(&forged, 1);
+    forged = Append { previous: talk.link, ..shifted(&forged, 1) };
     assert_eq!(talk.store(forged).await, AppendOutcome::Poisoned);
     let mut unknown = talk.say("m2", "next");
     let ended = Event::TurnEnded { turn: 1, attempt: 1, outcome: Outcome::Final, failure: None, text: String::new() };
@@ -157,7 +159,8 @@ pub(super) async fn a_conversation_that_stands_twice_in_a_batch_is_stored_once(b
     let talk = node.talk().await;
     let batch = [talk.say("m1", "one"), talk.say("m2", "two")];
     let outcomes = node.log.append(&batch).await.unwrap();
-    assert_eq!(outcomes, [AppendOutcome::Accepted, AppendOutcome::Locked]);
+    assert!(outcomes[0].is_accepted());
+    assert_eq!(outcomes[1], AppendOutcome::Locked);
     assert_eq!(node.entries(talk.id()).await[1..], *batch[0].entries);
 }
 
@@ -177,7 +180,7 @@ pub(super) async fn the_same_participant_may_reuse_an_id_in_another_conversation
 fn repeat(talk: &super::fixture::Talk, first: &Append) -> Append {
     let by = i64::try_from(talk.state.seq - first.expected_seq).unwrap();
     let mut again = shifted(first, by);
-    again.fence = talk.fence;
+    (again.fence, again.previous) = (talk.fence, talk.link);
     again
 }
 

@@ -68,14 +68,14 @@ pub(super) async fn snapshot_and_rest_are_the_whole_log(backend: &impl Backend) 
         let mut append = talk.say(&format!("m{number}"), "text");
         if number % 16 == 5 {
             let mut after = talk.clone();
-            after.apply(&append);
+            after.apply(&append, talk.link);
             append.snapshot = Some(Box::new(after.state.snapshot()));
         }
         talk.must_store(append).await;
         if number % 7 == 0 {
             let short = onya_actors::ports::TailLimit { entries: 3, bytes: 1_000 };
             let owned = node.owned(talk.id(), short).await;
-            assert_eq!(owned.state, talk.state);
+            assert_eq!((&owned.state, owned.link), (&talk.state, talk.link));
             assert!(owned.tail.len() <= 3 && owned.tail.last().unwrap().seq == talk.state.seq);
             talk.fence = owned.fence;
         }

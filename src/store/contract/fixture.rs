@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onya_actors::ports::{
-    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Owned, Page, PageFrom, TailLimit,
+    Append, AppendOutcome, Claim, EventLog, Fence, Link, Member, NewConversation, Owned, Page, PageFrom, TailLimit,
 };
 use onya_core::conversation::{
     Action, Actor, Command, Context, Entry, Overlap, Policy, Request, Role, Signal, State, View,
@@ -43,7 +43,7 @@ impl Node {
 
     pub(in crate::store) async fn claim(&self, id: ConversationId) -> Talk {
         let owned = self.owned(id, TAIL).await;
-        Talk { log: Arc::clone(&self.log), fence: owned.fence, state: owned.state }
+        Talk { log: Arc::clone(&self.log), fence: owned.fence, state: owned.state, link: owned.link }
     }
 
     pub(in crate::store) async fn owned(&self, id: ConversationId, tail: TailLimit) -> Owned {
@@ -73,6 +73,7 @@ pub(in crate::store) struct Talk {
     pub(in crate::store) log: Arc<dyn EventLog>,
     pub(in crate::store) fence: Fence,
     pub(in crate::store) state: State,
+    pub(in crate::store) link: Link,
 }
 
 impl Talk {
@@ -96,6 +97,7 @@ impl Talk {
             conversation: self.id(),
             fence: self.fence,
             expected_seq: self.state.seq,
+            previous: self.link,
             entries: entries.into(),
             head: after.head(&policy),
             snapshot: None,
@@ -117,21 +119,23 @@ impl Talk {
     }
 
     /// Takes an append into the state, as its owner does once it is stored.
-    pub(in crate::store) fn apply(&mut self, append: &Append) {
+    pub(in crate::store) fn apply(&mut self, append: &Append, link: Link) {
+        self.link = link;
         append.entries.iter().for_each(|entry| self.state.apply(entry));
     }
 
     /// Stores one append and applies it if it is accepted.
     pub(in crate::store) async fn store(&mut self, append: Append) -> AppendOutcome {
         let outcome = self.log.append(std::slice::from_ref(&append)).await.unwrap().remove(0);
-        if outcome == AppendOutcome::Accepted {
-            self.apply(&append);
+        if let AppendOutcome::Accepted(link) = outcome {
+            self.apply(&append, link);
         }
         outcome
     }
 
     pub(in crate::store) async fn must_store(&mut self, append: Append) {
-        assert_eq!(self.store(append).await, AppendOutcome::Accepted);
+        let outcome = self.store(append).await;
+        assert!(outcome.is_accepted(), "{outcome:?}");
     }
 
     /// Says so many things, numbered.

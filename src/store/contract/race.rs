@@ -63,8 +63,8 @@ async fn write_on(owner: &Node, mut talks: Vec<Talk>, generation: usize) -> (Ack
         let mut kept = Vec::new();
         for ((mut talk, append), outcome) in talks.into_iter().zip(batch).zip(outcomes) {
             match outcome {
-                AppendOutcome::Accepted => {
-                    talk.apply(&append);
+                AppendOutcome::Accepted(link) => {
+                    talk.apply(&append, link);
                     let entries = append.entries.iter().cloned();
                     acknowledged.extend(entries.map(|entry| ((append.conversation, entry.seq), entry)));
                     kept.push(talk);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use onya_actors::ports::{Append, AppendOutcome, StoreError};
+use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
 use onya_core::conversation::KnownKey;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
@@ -79,7 +79,7 @@ async fn write_all(
                 Fault::Data => open.extend(halves(items)),
                 Fault::Conflict => outcomes.extend(items.iter().map(|(number, _)| (*number, AppendOutcome::Locked))),
                 // What was committed of the batch before this must not be taken for "nothing happened".
-                _ if outcomes.iter().any(|(_, outcome)| *outcome == AppendOutcome::Accepted) => {
+                _ if outcomes.iter().any(|(_, outcome)| outcome.is_accepted()) => {
                     return Err(StoreError::Unknown(describe(&error)));
                 }
                 _ => return Err(of_write(error)),
@@ -97,8 +97,8 @@ async fn settle(
     rows: Vec<OutcomeRow>,
 ) -> Result<Vec<Numbered>, StoreError> {
     let mut outcomes = Vec::with_capacity(items.len());
-    for ((number, _), row) in items.iter().zip(rows) {
-        let outcome = match outcome(row)? {
+    for ((number, item), row) in items.iter().zip(rows) {
+        let outcome = match outcome(row, Link(item.link))? {
             Some(outcome) => outcome,
             None => bury(connection, &batch[*number], "a turn that it continues is not open").await?,
         };
@@ -142,9 +142,10 @@ async fn run_once(
 }
 
 /// `None` for a turn that does not fit.
-fn outcome((outcome, seq, participant, id, commitment): OutcomeRow) -> Result<Option<AppendOutcome>, StoreError> {
+fn outcome(row: OutcomeRow, link: Link) -> Result<Option<AppendOutcome>, StoreError> {
+    let (outcome, seq, participant, id, commitment) = row;
     Ok(Some(match (outcome.as_str(), seq, participant, id, commitment) {
-        ("accepted", ..) => AppendOutcome::Accepted,
+        ("accepted", ..) => AppendOutcome::Accepted(link),
         ("fenced", ..) => AppendOutcome::Fenced,
         ("locked", ..) => AppendOutcome::Locked,
         ("repeated", Some(seq), Some(participant), Some(id), Some(commitment)) => {

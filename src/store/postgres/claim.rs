@@ -10,12 +10,16 @@ use uuid::Uuid;
 use super::database::Database;
 use super::error::{of_read, of_write};
 use super::read;
+use crate::store::chain;
 use crate::store::clock::{CRASH_WINDOW_MS, now_ms};
 use crate::store::replay::{CHUNK_ENTRIES, Replay};
-use crate::store::stored::{self, StoredEntry, StoredHead, Unstorable};
+use crate::store::stored::{self, Chain, StoredEntry, StoredHead, Unstorable};
 
 /// Attempts where another process may be in the way.
 const ATTEMPTS: u32 = 5;
+
+/// The columns `epoch, last_seq, link, snapshot`.
+type Taken = (i64, i64, Option<Vec<u8>>, Option<String>);
 
 pub(super) async fn register(database: &Database, member: &Member) -> Result<(), StoreError> {
     for _ in 1..ATTEMPTS {
@@ -59,7 +63,8 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
     let Event::Opened { customer, language, .. } = &new.opening.event else {
         return Err(StoreError::Refused("the first entry is no opening".to_owned()));
     };
-    let entry = StoredEntry::new(&new.opening).map_err(refused)?;
+    let mut chain = Chain { conversation: new.id.0, epoch: 0, link: chain::GENESIS };
+    let entry = StoredEntry::new(&new.opening, &mut chain).map_err(refused)?;
     let head = StoredHead::new(&new.head, new.opening.at).map_err(refused)?;
     let mut checkout = database.connection().await?;
     for _ in 0..ATTEMPTS {
@@ -73,6 +78,9 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
             .bind(head.next_deadline)
             .bind(entry.kind)
             .bind(&entry.body)
+            .bind(&entry.salt)
+            .bind(&entry.body_commitment)
+            .bind(&entry.link)
             .fetch_optional(checkout.get());
         let created = database.write(async { create.await.map_err(of_write) }).await?;
         if created.is_some() {
@@ -132,7 +140,7 @@ async fn claim_within(
         return Err(StoreError::Refused("this incarnation is not a live member".to_owned()));
     }
     let nonce = Uuid::now_v7();
-    let taken: Option<(i64, i64, Option<String>)> = sqlx::query_as(include_str!("../queries/take.sql"))
+    let taken: Option<Taken> = sqlx::query_as(include_str!("../queries/take.sql"))
         .bind(id.0)
         .bind(incarnation)
         .bind(nonce)
@@ -140,9 +148,8 @@ async fn claim_within(
         .await
         .map_err(of_read)?;
     match (taken, owner) {
-        (Some((epoch, last_seq, snapshot)), _) => {
-            let fence = Fence { epoch: stored::position(epoch)?, nonce };
-            let owned = load(transaction, (id, last_seq, snapshot), limit, fence).await?;
+        (Some(taken), _) => {
+            let owned = load(transaction, id, limit, (nonce, taken)).await?;
             Ok(Claim::Owned(Box::new(owned)))
         }
         (None, Some(owner)) => Ok(Claim::OwnedByOther(owner)),
@@ -152,10 +159,12 @@ async fn claim_within(
 
 async fn load(
     connection: &mut PgConnection,
-    (id, last_seq, snapshot): (ConversationId, i64, Option<String>),
+    id: ConversationId,
     limit: TailLimit,
-    fence: Fence,
+    (nonce, taken): (Uuid, Taken),
 ) -> Result<Owned, StoreError> {
+    let (epoch, last_seq, link, snapshot) = taken;
+    let (fence, link) = (Fence { epoch: stored::position(epoch)?, nonce }, stored::link(link)?);
     let tail = read::tail_entries(&mut *connection, id, last_seq, limit).await?;
     let mut replay = Replay::new(id, snapshot.as_deref());
     while tail.first().is_some_and(|first| first.seq > replay.seq() + 1) {
@@ -174,7 +183,7 @@ async fn load(
         .await
         .map_err(of_read)?;
     let state = replay.finish(stored::position(last_seq)?)?;
-    Ok(Owned { fence, state, tail, recent_crashes: u32::try_from(recent_crashes).unwrap_or(u32::MAX) })
+    Ok(Owned { fence, state, tail, link, recent_crashes: u32::try_from(recent_crashes).unwrap_or(u32::MAX) })
 }
 
 pub(super) async fn retire(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {

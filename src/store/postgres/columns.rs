@@ -8,9 +8,10 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
 use uuid::Uuid;
 
+use crate::store::chain::Hash;
 use crate::store::stored::StoredAppend;
 
-/// One row per conversation: parameters 1 to 14.
+/// One row per conversation: parameters 1 to 16.
 #[derive(Default)]
 pub(super) struct HeadColumns {
     conversation: Vec<Uuid>,
@@ -27,6 +28,8 @@ pub(super) struct HeadColumns {
     snapshot: Vec<Option<String>>,
     queued_since: Vec<Option<i64>>,
     queued: Vec<Option<String>>,
+    previous: Vec<Hash>,
+    link: Vec<Hash>,
 }
 
 impl HeadColumns {
@@ -48,6 +51,8 @@ impl HeadColumns {
             columns.snapshot.push(append.snapshot.clone());
             columns.queued_since.push(head.queued.as_ref().map(|(since, _)| *since));
             columns.queued.push(head.queued.as_ref().map(|(_, queued)| queued.clone()));
+            columns.previous.push(append.previous);
+            columns.link.push(append.link);
         }
         columns
     }
@@ -68,10 +73,12 @@ impl HeadColumns {
             .bind(self.snapshot)
             .bind(self.queued_since)
             .bind(self.queued)
+            .bind(self.previous)
+            .bind(self.link)
     }
 }
 
-/// One row per entry, with the number of its conversation in the batch, from 1: parameters 15 to 24.
+/// One row per entry, with the number of its conversation in the batch, from 1: parameters 17 to 29.
 #[derive(Default)]
 pub(super) struct EntryColumns {
     n: Vec<i64>,
@@ -84,6 +91,9 @@ pub(super) struct EntryColumns {
     participant: Vec<Option<Uuid>>,
     client_msg_id: Vec<Option<String>>,
     commitment: Vec<Option<Vec<u8>>>,
+    salt: Vec<Vec<u8>>,
+    body_commitment: Vec<Vec<u8>>,
+    link: Vec<Vec<u8>>,
 }
 
 impl EntryColumns {
@@ -101,6 +111,9 @@ impl EntryColumns {
                 columns.participant.push(entry.participant);
                 columns.client_msg_id.push(entry.client_msg_id.clone());
                 columns.commitment.push(entry.commitment.clone());
+                columns.salt.push(entry.salt.clone());
+                columns.body_commitment.push(entry.body_commitment.clone());
+                columns.link.push(entry.link.clone());
             }
         }
         columns
@@ -118,10 +131,13 @@ impl EntryColumns {
             .bind(self.participant)
             .bind(self.client_msg_id)
             .bind(self.commitment)
+            .bind(self.salt)
+            .bind(self.body_commitment)
+            .bind(self.link)
     }
 }
 
-/// One row per turn that changes, with the number of its conversation in the batch, from 1: parameters 25 to 30.
+/// One row per turn that changes, with the number of its conversation in the batch, from 1: parameters 30 to 35.
 #[derive(Default)]
 pub(super) struct TurnColumns {
     n: Vec<i64>,

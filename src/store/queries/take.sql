@@ -5,4 +5,4 @@ WHERE id = $1
   AND (owner IS NULL
        OR owner = $2
        OR NOT EXISTS (SELECT 1 FROM members AS m WHERE m.incarnation = conversations.owner AND m.state = 'live'))
-RETURNING epoch, last_seq, snapshot
+RETURNING epoch, last_seq, link, snapshot

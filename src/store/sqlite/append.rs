@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use onya_actors::ports::{Append, AppendOutcome, StoreError};
+use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
 use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::database::{Database, Writer, commit};
 use super::error::{before, describe, refuses_data};
+use crate::store::chain;
 use crate::store::clock::now_ms;
 use crate::store::stored::{self, KeyRow, StoredAppend, StoredEntry, TurnChange};
+
+/// The columns `epoch, nonce, last_seq, link`.
+type Found = (i64, Option<Uuid>, i64, Option<Vec<u8>>);
 
 pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
     let mut writer = database.writer().await?;
@@ -65,13 +69,16 @@ async fn append_one(
         Ok(row) => row,
         Err(error) => return bury(transaction, append, &error.to_string()).await.map(Some),
     };
-    let fence: Option<(i64, Option<Uuid>, i64)> =
-        sqlx::query_as("SELECT epoch, nonce, last_seq FROM conversations WHERE id = $1")
-            .bind(row.conversation)
-            .fetch_optional(&mut **transaction)
-            .await
-            .map_err(before)?;
-    if fence != Some((row.epoch, Some(row.nonce), row.expected_seq)) {
+    let found: Option<Found> = sqlx::query_as("SELECT epoch, nonce, last_seq, link FROM conversations WHERE id = $1")
+        .bind(row.conversation)
+        .fetch_optional(&mut **transaction)
+        .await
+        .map_err(before)?;
+    let fits = |(epoch, nonce, last_seq, link): Found| {
+        let ends_there = link.as_deref().unwrap_or(&chain::GENESIS) == row.previous;
+        (epoch, nonce, last_seq) == (row.epoch, Some(row.nonce), row.expected_seq) && ends_there
+    };
+    if !found.is_some_and(fits) {
         return Ok(Some(AppendOutcome::Fenced));
     }
     if !turns_fit(transaction, &row).await.map_err(before)? {
@@ -79,7 +86,7 @@ async fn append_one(
     }
     if care == Care::None {
         return match write(transaction, &row).await {
-            Ok(()) => Ok(Some(AppendOutcome::Accepted)),
+            Ok(()) => Ok(Some(AppendOutcome::Accepted(Link(row.link)))),
             Err(error) if refuses_data(&error) => Ok(None),
             Err(error) => Err(before(error)),
         };
@@ -93,7 +100,7 @@ async fn append_one(
         }
         Err(error) => return Err(before(error)),
     }
-    Ok(Some(AppendOutcome::Accepted))
+    Ok(Some(AppendOutcome::Accepted(Link(row.link))))
 }
 
 /// Says why an append under a good fence is not stored: a command that is stored already, or else it never can be.
@@ -154,6 +161,7 @@ async fn write(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<
         .bind(head.turn_attempt)
         .bind(head.next_deadline)
         .bind(row.snapshot.as_deref())
+        .bind(row.link.as_slice())
         .execute(connection)
         .await?;
     Ok(())
@@ -176,6 +184,9 @@ pub(super) async fn write_entry(
         .bind(entry.participant)
         .bind(entry.client_msg_id.as_deref())
         .bind(entry.commitment.as_deref())
+        .bind(&entry.salt)
+        .bind(&entry.body_commitment)
+        .bind(&entry.link)
         .execute(connection)
         .await?;
     Ok(())

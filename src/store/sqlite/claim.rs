@@ -10,9 +10,13 @@ use super::append::write_entry;
 use super::database::{Database, commit};
 use super::error::before;
 use super::read;
+use crate::store::chain;
 use crate::store::clock::{CRASH_WINDOW_MS, now_ms};
 use crate::store::replay::{CHUNK_ENTRIES, Replay};
-use crate::store::stored::{self, StoredEntry, StoredHead, Unstorable};
+use crate::store::stored::{self, Chain, StoredEntry, StoredHead, Unstorable};
+
+/// The columns `epoch, last_seq, link, snapshot`.
+type Taken = (i64, i64, Option<Vec<u8>>, Option<String>);
 
 pub(super) async fn register(database: &Database, member: &Member) -> Result<(), StoreError> {
     let mut writer = database.writer().await?;
@@ -40,7 +44,8 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
     let Event::Opened { customer, language, .. } = &new.opening.event else {
         return Err(StoreError::Refused("the first entry is no opening".to_owned()));
     };
-    let entry = StoredEntry::new(&new.opening).map_err(refused)?;
+    let mut chain = Chain { conversation: new.id.0, epoch: 0, link: chain::GENESIS };
+    let entry = StoredEntry::new(&new.opening, &mut chain).map_err(refused)?;
     let head = StoredHead::new(&new.head, new.opening.at).map_err(refused)?;
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;
@@ -52,6 +57,7 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
         .bind(&head.control)
         .bind(head.control_version)
         .bind(head.next_deadline)
+        .bind(&entry.link)
         .execute(&mut *transaction)
         .await
         .map_err(before)?;
@@ -96,14 +102,14 @@ async fn claim_within(
         return Err(StoreError::Refused("this incarnation is not a live member".to_owned()));
     }
     let nonce = Uuid::now_v7();
-    let taken: Option<(i64, i64, Option<String>)> = sqlx::query_as(include_str!("../queries/take.sql"))
+    let taken: Option<Taken> = sqlx::query_as(include_str!("../queries/take.sql"))
         .bind(id.0)
         .bind(incarnation)
         .bind(nonce)
         .fetch_optional(&mut **transaction)
         .await
         .map_err(before)?;
-    let Some((epoch, last_seq, snapshot)) = taken else {
+    let Some(taken) = taken else {
         let owner: Option<Option<Uuid>> = sqlx::query_scalar("SELECT owner FROM conversations WHERE id = $1")
             .bind(id.0)
             .fetch_optional(&mut **transaction)
@@ -111,16 +117,17 @@ async fn claim_within(
             .map_err(before)?;
         return Ok(owner.flatten().map_or(Claim::NotFound, Claim::OwnedByOther));
     };
-    let fence = Fence { epoch: stored::position(epoch)?, nonce };
-    load(transaction, (id, last_seq, snapshot), limit, fence).await.map(|owned| Claim::Owned(Box::new(owned)))
+    load(transaction, id, limit, (nonce, taken)).await.map(|owned| Claim::Owned(Box::new(owned)))
 }
 
 async fn load(
     connection: &mut SqliteConnection,
-    (id, last_seq, snapshot): (ConversationId, i64, Option<String>),
+    id: ConversationId,
     limit: TailLimit,
-    fence: Fence,
+    (nonce, taken): (Uuid, Taken),
 ) -> Result<Owned, StoreError> {
+    let (epoch, last_seq, link, snapshot) = taken;
+    let (fence, link) = (Fence { epoch: stored::position(epoch)?, nonce }, stored::link(link)?);
     let tail = read::tail_entries(&mut *connection, id, last_seq, limit).await?;
     let mut replay = Replay::new(id, snapshot.as_deref());
     while tail.first().is_some_and(|first| first.seq > replay.seq() + 1) {
@@ -133,7 +140,8 @@ async fn load(
     }
     replay.apply(&tail)?;
     let recent_crashes = count_crashes(connection, id, now_ms().saturating_sub(CRASH_WINDOW_MS)).await?;
-    Ok(Owned { fence, state: replay.finish(stored::position(last_seq)?)?, tail, recent_crashes })
+    let state = replay.finish(stored::position(last_seq)?)?;
+    Ok(Owned { fence, state, tail, link, recent_crashes })
 }
 
 pub(super) async fn retire(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {

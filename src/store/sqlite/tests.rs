@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use onya_actors::ports::{AppendOutcome, EventLog, StoreError};
+use onya_actors::ports::{EventLog, StoreError};
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -103,7 +103,7 @@ async fn a_full_disk_stops_acknowledgements_and_work_resumes_by_itself() {
     let error = node.log.append(std::slice::from_ref(&append)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("full")), "{error:?}");
     assert_eq!(node.entries(talk.id()).await.len(), 1);
-    assert_eq!(talk.store(append).await, AppendOutcome::Accepted);
+    talk.must_store(append).await;
 }
 
 #[tokio::test]
@@ -126,14 +126,17 @@ async fn a_step_back_and_forward_leaves_a_working_schema() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder);
     let applied = |steps: Vec<StepStatus>| steps.iter().map(|step| step.applied).collect::<Vec<_>>();
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), [false]);
-    assert_eq!(applied(crate::store::migrate(&settings, Direction::Up).await.unwrap()), [true]);
-    assert_eq!(applied(crate::store::migrate(&settings, Direction::Down).await.unwrap()), [false]);
-    assert_eq!(applied(crate::store::migrate(&settings, Direction::Down).await.unwrap()), [false]);
+    let steps = SQLITE.len();
+    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![false; steps]);
+    assert_eq!(applied(crate::store::migrate(&settings, Direction::Up).await.unwrap()), vec![true; steps]);
+    for undone in 1..=steps + 1 {
+        let state = applied(crate::store::migrate(&settings, Direction::Down).await.unwrap());
+        assert_eq!(state.iter().filter(|applied| **applied).count(), steps.saturating_sub(undone));
+    }
     let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap();
     log.ping().await.unwrap();
     drop(log);
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), [true]);
+    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![true; steps]);
 }
 
 #[tokio::test]

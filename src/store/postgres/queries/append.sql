@@ -7,7 +7,7 @@
 --    never waits, and cannot deadlock. A claim locks the same row before it reads the log: it either comes first, and
 --    then we are told `locked` or see its epoch, or it comes after our commit, and then it reads what we wrote.
 -- 2. FOR UPDATE returns the newest committed version of a row, even one younger than the statement's snapshot. The
---    fence is compared with that version.
+--    fence is compared with that version, and so is the end of the chain (none yet: 32 zero bytes).
 -- 3. All other tables are read as of the snapshot. Could `repeated` or `broken` miss a row of `entries` or `turns`
 --    that was committed after it? Such a row came with a higher `last_seq` of its conversation, in one transaction.
 --    The locked version shows that `last_seq`, it differs from the expected one, and the append is fenced.
@@ -22,26 +22,29 @@
 WITH head AS MATERIALIZED (
     SELECT *
     FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[],
-                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], $14::text[])
+                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], $14::text[],
+                $15::bytea[], $16::bytea[])
          WITH ORDINALITY
          AS h (conversation, epoch, nonce, expected_seq, last_seq, control, control_version,
-               closed_at, turn_seq, turn_attempt, next_deadline, snapshot, queued_since, queued, n)
+               closed_at, turn_seq, turn_attempt, next_deadline, snapshot, queued_since, queued,
+               previous, link, n)
 ),
 entry AS MATERIALIZED (
     SELECT h.conversation, h.epoch, e.*
-    FROM unnest($15::bigint[], $16::bigint[], $17::bigint[], $18::boolean[], $19::bigint[], $20::text[], $21::text[],
-                $22::uuid[], $23::text[], $24::bytea[])
-         AS e (n, seq, customer_prev, customer_sees, at, kind, body, participant, client_msg_id, commitment)
+    FROM unnest($17::bigint[], $18::bigint[], $19::bigint[], $20::boolean[], $21::bigint[], $22::text[], $23::text[],
+                $24::uuid[], $25::text[], $26::bytea[], $27::bytea[], $28::bytea[], $29::bytea[])
+         AS e (n, seq, customer_prev, customer_sees, at, kind, body, participant, client_msg_id, commitment,
+               salt, body_commitment, link)
     JOIN head AS h ON h.n = e.n
 ),
 change AS MATERIALIZED (
     SELECT h.conversation, t.*
-    FROM unnest($25::bigint[], $26::bigint[], $27::boolean[], $28::bigint[], $29::text[], $30::bigint[])
+    FROM unnest($30::bigint[], $31::bigint[], $32::boolean[], $33::bigint[], $34::text[], $35::bigint[])
          AS t (n, turn, opened, attempt, outcome, ended_seq)
     JOIN head AS h ON h.n = t.n
 ),
 locked AS MATERIALIZED (
-    SELECT c.id, c.epoch, c.nonce, c.last_seq
+    SELECT c.id, c.epoch, c.nonce, c.last_seq, c.link
     FROM conversations AS c
     WHERE c.id = ANY ($1)
     ORDER BY c.id
@@ -52,6 +55,7 @@ fitting AS MATERIALIZED (
     FROM head AS h
     JOIN locked AS l ON l.id = h.conversation
     WHERE l.epoch = h.epoch AND l.nonce = h.nonce AND l.last_seq = h.expected_seq
+      AND coalesce(l.link, '\x0000000000000000000000000000000000000000000000000000000000000000') = h.previous
 ),
 repeated AS MATERIALIZED (
     SELECT DISTINCT ON (e.n) e.n, s.seq, s.participant, s.client_msg_id, s.commitment
@@ -91,16 +95,18 @@ written_heads AS (
         turn_attempt = h.turn_attempt,
         next_deadline = h.next_deadline,
         snapshot = coalesce(h.snapshot, c.snapshot),
-        snapshot_seq = CASE WHEN h.snapshot IS NULL THEN c.snapshot_seq ELSE h.last_seq END
+        snapshot_seq = CASE WHEN h.snapshot IS NULL THEN c.snapshot_seq ELSE h.last_seq END,
+        link = h.link,
+        moved = pg_current_xact_id()
     FROM head AS h
     JOIN accepted AS a ON a.n = h.n
     WHERE c.id = h.conversation
 ),
 written_entries AS (
     INSERT INTO entries (conversation, seq, customer_prev, customer_sees, at, epoch, kind, body, participant,
-                         client_msg_id, commitment)
+                         client_msg_id, commitment, salt, body_commitment, link)
     SELECT e.conversation, e.seq, e.customer_prev, e.customer_sees, e.at, e.epoch, e.kind, e.body, e.participant,
-           e.client_msg_id, e.commitment
+           e.client_msg_id, e.commitment, e.salt, e.body_commitment, e.link
     FROM entry AS e
     JOIN accepted AS a ON a.n = e.n
 ),

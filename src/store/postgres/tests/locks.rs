@@ -21,10 +21,10 @@ async fn an_append_during_a_claim_is_told_locked_and_waits_for_nobody() {
     lock.execute(&mut *transaction).await.unwrap();
     let batch = [talk.say("m1", "hello"), free.say("m1", "hello")];
     let outcomes = node.log.append(&batch).await.unwrap();
-    assert_eq!(outcomes, [AppendOutcome::Locked, AppendOutcome::Accepted]);
+    let [AppendOutcome::Locked, AppendOutcome::Accepted(link)] = outcomes[..] else { panic!("{outcomes:?}") };
     transaction.rollback().await.unwrap();
     talk.must_store(batch[0].clone()).await;
-    free.apply(&batch[1]);
+    free.apply(&batch[1], link);
     free.chatter(1).await;
 }
 
