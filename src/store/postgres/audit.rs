@@ -60,7 +60,7 @@ impl Collect for Snapshot {
 
 /// The cursor is `cluster:transaction`: all transactions before that one were finished when the snapshot was taken, so
 /// whatever they wrote is in it. What was still under way, or came later, has that number or a higher one, and the next
-/// anchor reads it.
+/// anchor reads it; what it then sees a second time, it passes over.
 pub(super) async fn collect(connection: &mut PgConnection, anchor: i64, cursor: &str) -> Result<String, sqlx::Error> {
     let (cluster, oldest): (String, String) = sqlx::query_as(
         "SELECT (SELECT system_identifier::text FROM pg_control_system()), \
@@ -72,11 +72,16 @@ pub(super) async fn collect(connection: &mut PgConnection, anchor: i64, cursor: 
     for statement in [
         "DELETE FROM audit_anchor_heads WHERE anchor >= $1 AND $2::text IS NOT NULL",
         "INSERT INTO audit_anchor_heads (anchor, kind, chain, position, link) \
-         SELECT $1, 'conversation', id, last_seq, link FROM conversations \
-         WHERE moved >= $2::xid8 AND link IS NOT NULL",
+         SELECT $1, 'conversation', c.id, c.last_seq, c.link FROM conversations AS c \
+         WHERE c.moved >= $2::xid8 AND c.link IS NOT NULL AND ($2 = '0' OR NOT EXISTS ( \
+             SELECT 1 FROM audit_anchor_heads AS h WHERE h.kind = 'conversation' AND h.chain = c.id \
+             AND h.position = c.last_seq AND h.link = c.link))",
         "INSERT INTO audit_anchor_heads (anchor, kind, chain, position, link) \
-         SELECT DISTINCT ON (chain) $1, 'audit', chain, n, link FROM audit_log \
-         WHERE moved >= $2::xid8 ORDER BY chain, n DESC",
+         SELECT $1, 'audit', a.chain, a.n, a.link FROM ( \
+             SELECT DISTINCT ON (chain) chain, n, link FROM audit_log WHERE moved >= $2::xid8 ORDER BY chain, n DESC \
+         ) AS a WHERE $2 = '0' OR NOT EXISTS ( \
+             SELECT 1 FROM audit_anchor_heads AS h WHERE h.kind = 'audit' AND h.chain = a.chain \
+             AND h.position = a.n AND h.link = a.link)",
     ] {
         sqlx::query(statement).bind(anchor).bind(&since).execute(&mut *connection).await?;
     }
