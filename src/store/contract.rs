@@ -2,6 +2,7 @@
 //!
 //! A test gets a database of its own. What is particular to a backend is tested beside it.
 
+mod anchored;
 mod appending;
 mod claiming;
 mod duties;
@@ -16,6 +17,9 @@ use async_trait::async_trait;
 use onya_actors::ports::EventLog;
 use uuid::Uuid;
 
+use super::audit::anchoring::Collect;
+use super::audit::source::{ActRow, Source};
+
 /// A database of its own for one test; dropped with the value.
 #[async_trait]
 pub(super) trait Backend: Send + Sync + Sized {
@@ -23,6 +27,15 @@ pub(super) trait Backend: Send + Sync + Sized {
 
     /// The store as one incarnation sees it.
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog>;
+
+    /// A snapshot of it, for verification.
+    async fn source(&self) -> Box<dyn Source>;
+
+    /// Puts an act on record.
+    async fn record(&self, act: &ActRow);
+
+    /// A snapshot of it, for an anchor.
+    async fn heads(&self) -> Box<dyn Collect>;
 
     /// Runs a statement behind the store's back.
     async fn execute(&self, sql: &'static str);
@@ -85,6 +98,13 @@ suite! {
         a_due_timer_is_found_by_whoever_may_own_it
         an_open_turn_of_a_dead_owner_is_found
         the_queue_is_what_the_heads_say;
+    anchored:
+        what_is_stored_verifies_and_what_no_anchor_covers_is_told
+        a_commit_that_an_anchor_could_not_see_is_in_the_next_one
+        an_erasure_on_record_verifies_and_one_without_does_not
+        a_chain_that_starts_late_says_so
+        an_interrupted_anchor_is_done_again
+        a_restored_database_is_found_out;
     race:
         takeovers_during_appends_lose_nothing_and_double_nothing;
 }

@@ -7,6 +7,7 @@
 //! Not here: any rule about conversations, batching, retries of whole conversations (the persistence actor's), caches.
 //! Read `docs/STORE.md` for the reasons, then [`postgres`]'s `queries/append.sql`, the statement everything hangs on.
 
+pub mod audit;
 mod chain;
 mod clock;
 pub mod migrations;

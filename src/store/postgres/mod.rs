@@ -6,7 +6,9 @@
 //!
 //! Read `queries/append.sql` first, then `error.rs`, which says what is known after a failure.
 
+mod acts;
 mod append;
+pub(super) mod audit;
 mod claim;
 mod columns;
 mod database;

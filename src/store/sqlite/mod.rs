@@ -4,7 +4,9 @@
 //! process out, so whoever was alive before is dead. The outcomes are those of `postgres`, the contract suite is the
 //! same; `Locked` occurs only for a conversation that stands twice in one batch.
 
+mod acts;
 mod append;
+pub(super) mod audit;
 mod claim;
 mod database;
 mod error;

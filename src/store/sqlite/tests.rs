@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
+use crate::store::audit::anchoring::Collect;
+use crate::store::audit::source::{ActRow, Source};
 use crate::store::contract::Backend;
 use crate::store::contract::fixture::Node;
 
@@ -42,6 +44,18 @@ impl Backend for TestSqlite {
 
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog> {
         Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation })
+    }
+
+    async fn source(&self) -> Box<dyn Source> {
+        audit::snapshot(&self.folder.path().join("onya.db")).await.unwrap()
+    }
+
+    async fn record(&self, act: &ActRow) {
+        acts::insert(&mut self.direct().await, std::slice::from_ref(act)).await.unwrap();
+    }
+
+    async fn heads(&self) -> Box<dyn Collect> {
+        audit::heads(&self.folder.path().join("onya.db")).await.unwrap()
     }
 
     async fn execute(&self, sql: &'static str) {
