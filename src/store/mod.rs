@@ -119,6 +119,45 @@ pub enum ConnectError {
     /// The database cannot be reached, or refuses.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// The database belongs to a newer version.
+    #[error(
+        "the database is too new for this version of Onya: its step {version:04} needs a version that knows step \
+         {needs:04}, this one knows up to {newest:04}; start the newer version, or undo the step with it (onya migrate down)"
+    )]
+    TooNew {
+        /// The step of the newer version.
+        version: i64,
+        /// The newest step that a program must know to work on it.
+        needs: i64,
+        /// The newest step that this program knows.
+        newest: i64,
+    },
+    /// A step is to be undone that this version does not know.
+    #[error(
+        "the database has step {version:04} of a newer version of Onya; this one knows up to {newest:04} and cannot \
+         undo it: use the newer version"
+    )]
+    UnknownStep {
+        /// The step.
+        version: i64,
+        /// The newest step that this program knows.
+        newest: i64,
+    },
+    /// Another process moves the schema and does not come to an end.
+    #[error("another process has been moving the schema for {waited_s} s: try again when it is done")]
+    SchemaBusy {
+        /// How long it was waited for, in seconds.
+        waited_s: u64,
+    },
+    /// Steps are missing, and this role may not apply them.
+    #[error(
+        "the schema lacks step {version:04}, and this database role may not apply it: run `onya migrate up` as the \
+         role that owns the tables"
+    )]
+    MayNotMigrate {
+        /// The first step that is missing.
+        version: i64,
+    },
     /// A step of the schema failed and was undone.
     #[error("migration {version} failed: {reason}")]
     Migration {

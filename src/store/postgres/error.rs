@@ -51,6 +51,11 @@ fn fault_of_state(state: &str, severity: PgSeverity) -> Fault {
     }
 }
 
+/// The SQLSTATE, of an error that the server reported.
+pub(super) fn state(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code)
+}
+
 /// The error of a statement that may have written.
 pub(super) fn of_write(error: sqlx::Error) -> StoreError {
     let text = describe(&error);

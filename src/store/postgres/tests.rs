@@ -1,6 +1,7 @@
 //! What is particular to Postgres, and its place in the contract suite.
 
 mod locks;
+mod schema;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -295,25 +296,6 @@ async fn namesakes_that_register_at_once_leave_one_alive() {
     futures::future::join_all(starts).await;
     assert_eq!(backend.number("SELECT count(*) FROM members WHERE state = 'live'").await, 1);
     assert_eq!(backend.number("SELECT count(*) FROM members").await, 6);
-}
-
-#[tokio::test]
-async fn a_step_back_and_forward_leaves_a_working_schema() {
-    let backend = TestPostgres::empty().await;
-    let settings = backend.settings();
-    let applied = |steps: Vec<StepStatus>| steps.iter().map(|step| step.applied).collect::<Vec<_>>();
-    let steps = crate::store::migrations::POSTGRES.len();
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![false; steps]);
-    assert_eq!(applied(crate::store::migrate(&settings, Direction::Up).await.unwrap()), vec![true; steps]);
-    for undone in 1..=steps {
-        let state = applied(crate::store::migrate(&settings, Direction::Down).await.unwrap());
-        assert_eq!(state.iter().filter(|applied| **applied).count(), steps - undone);
-    }
-    let left = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
-    assert_eq!(backend.number(left).await, 1, "the list of steps only");
-    let log = PostgresLog::connect(&settings, Uuid::now_v7()).await.unwrap();
-    log.ping().await.unwrap();
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![true; steps]);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::store::audit::anchoring::Collect;
 use crate::store::audit::source::{ActRow, Source};
 use crate::store::contract::Backend;
 use crate::store::contract::fixture::Node;
+use crate::store::migrations::Step;
 
 pub(in crate::store) struct TestSqlite {
     database: Arc<Database>,
@@ -135,22 +136,66 @@ async fn a_database_locked_by_another_program_is_unavailable_and_then_works_agai
     talk.must_store(append).await;
 }
 
+fn applied(steps: &[StepStatus]) -> usize {
+    steps.iter().filter(|step| step.applied).count()
+}
+
 #[tokio::test]
-async fn a_step_back_and_forward_leaves_a_working_schema() {
+async fn every_step_back_and_forward_leaves_a_working_schema() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder);
-    let applied = |steps: Vec<StepStatus>| steps.iter().map(|step| step.applied).collect::<Vec<_>>();
-    let steps = SQLITE.len();
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![false; steps]);
-    assert_eq!(applied(crate::store::migrate(&settings, Direction::Up).await.unwrap()), vec![true; steps]);
-    for undone in 1..=steps + 1 {
-        let state = applied(crate::store::migrate(&settings, Direction::Down).await.unwrap());
-        assert_eq!(state.iter().filter(|applied| **applied).count(), steps.saturating_sub(undone));
+    assert_eq!(applied(&crate::store::migration_status(&settings).await.unwrap()), 0);
+    assert_eq!(applied(&crate::store::migrate(&settings, Direction::Up).await.unwrap()), SQLITE.len());
+    for left in (0..SQLITE.len()).rev() {
+        assert_eq!(applied(&crate::store::migrate(&settings, Direction::Down).await.unwrap()), left);
     }
+    assert_eq!(applied(&crate::store::migrate(&settings, Direction::Down).await.unwrap()), 0, "there is none left");
+    let mut direct = database::options(&folder.path().join("onya.db")).connect().await.unwrap();
+    let left = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type <> 'index'");
+    let left: Vec<String> = left.fetch_all(&mut direct).await.unwrap();
+    assert_eq!(left, ["schema_migrations"]);
     let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap();
     log.ping().await.unwrap();
     drop(log);
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![true; steps]);
+    assert_eq!(applied(&crate::store::migration_status(&settings).await.unwrap()), SQLITE.len());
+}
+
+#[tokio::test]
+async fn a_step_that_fails_half_way_leaves_nothing_of_itself() {
+    let backend = TestSqlite::start().await;
+    let up = "CREATE TABLE half (id INTEGER); INSERT INTO half VALUES (1); INSERT INTO nowhere VALUES (1)";
+    let step = Step { version: 99, name: "broken", up, down: "", needs: 0 };
+    migrate::take_step(&mut backend.direct().await, &step, true).await.unwrap_err();
+    assert_eq!(backend.number("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").await, 0);
+    assert_eq!(backend.number("SELECT count(*) FROM schema_migrations WHERE version = 99").await, 0);
+}
+
+#[tokio::test]
+async fn a_newer_database_is_served_unless_it_needs_a_newer_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    crate::store::migrate(&settings, Direction::Up).await.unwrap();
+    let newest = SQLITE.last().unwrap().version;
+    let mut direct = database::options(&folder.path().join("onya.db")).connect().await.unwrap();
+    let mut note = async |note: &'static str| sqlx::query(note).execute(&mut direct).await.map(drop).unwrap();
+    note("INSERT INTO schema_migrations VALUES (9000, 'expand', 0, 0)").await;
+    drop(crate::store::connect(&settings, Uuid::now_v7()).await.unwrap());
+    let refused = crate::store::migrate(&settings, Direction::Down).await.unwrap_err();
+    assert_eq!(refused, ConnectError::UnknownStep { version: 9000, newest });
+    note("INSERT INTO schema_migrations VALUES (9001, 'contract', 0, 9000)").await;
+    let refused = crate::store::connect(&settings, Uuid::now_v7()).await.err().unwrap();
+    assert_eq!(refused, ConnectError::TooNew { version: 9001, needs: 9000, newest });
+}
+
+#[tokio::test]
+async fn a_list_of_steps_from_before_they_needed_anything_is_read_and_completed() {
+    let backend = TestSqlite::start().await;
+    backend.execute("ALTER TABLE schema_migrations DROP COLUMN needs").await;
+    let mut direct = backend.direct().await;
+    assert_eq!(applied(&migrate::run(&mut direct, None).await.unwrap()), SQLITE.len());
+    migrate::run(&mut direct, Some(Direction::Down)).await.unwrap();
+    migrate::run(&mut direct, Some(Direction::Up)).await.unwrap();
+    assert_eq!(backend.number("SELECT sum(needs) FROM schema_migrations").await, 0);
 }
 
 #[tokio::test]

@@ -59,7 +59,19 @@ impl NodeSettings {
         timeout(PATIENCE, running).await.unwrap_or_else(|_| panic!("onya {arguments:?} did not end by itself")).unwrap()
     }
 
-    fn command(&self) -> std::process::Command {
+    /// The address of the database, for those who look into it or disturb it.
+    pub fn database_url(&self) -> String {
+        let file = || format!("sqlite://{}", self.data_dir().join("onya.db").display());
+        self.database.url().unwrap_or_else(file)
+    }
+
+    /// The folder of the node's data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The program with these settings, to be given its arguments.
+    pub fn command(&self) -> std::process::Command {
         let mut command = match self.disk_kib {
             None => std::process::Command::new(env!("CARGO_BIN_EXE_onya")),
             Some(kib) => on_small_disk(kib),
@@ -118,7 +130,7 @@ impl TestNode {
     }
 
     fn data_dir(&self) -> PathBuf {
-        self.settings.folder.path().join("data")
+        self.settings.data_dir()
     }
 
     /// The data of a node on a small disk, which only its own processes see otherwise.
@@ -129,8 +141,7 @@ impl TestNode {
 
     /// The address of the node's database, for those who disturb it.
     pub fn database_url(&self) -> String {
-        let file = || format!("sqlite://{}", self.data_dir().join("onya.db").display());
-        self.settings.database.url().unwrap_or_else(file)
+        self.settings.database_url()
     }
 
     /// What the node has logged since its first start.
