@@ -22,6 +22,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use onya_actors::ports::{Clock, EventLog, Member, Model, Random};
 use onya_actors::{Ports, Sessions};
+use onya_core::conversation::Policy;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -66,6 +67,12 @@ struct Running {
 #[must_use]
 pub fn store_settings(config: &Config) -> store::Settings {
     settings::store(config)
+}
+
+/// The rules in force, for tools that compare with what a server decided.
+#[must_use]
+pub fn policy(config: &Config) -> Policy {
+    settings::actors(config).policy
 }
 
 /// Runs the server until it is told to stop. `announce` is told the addresses as soon as it serves.

@@ -8,6 +8,7 @@ mod check_config;
 mod healthcheck;
 mod migrate;
 mod output;
+mod replay;
 mod serve;
 mod settings;
 mod token;
@@ -44,6 +45,8 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Bring the database's schema up to date, undo its newest step, or show what is applied
     Migrate(migrate::MigrateArgs),
+    /// Apply a conversation's log again, print every state, and compare the end with what is stored
+    Replay(replay::ReplayArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -68,6 +71,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => check_config::run(&args, settings),
         Command::Chat(args) => chat::run(&args),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
+        Command::Replay(args) => return replay::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -16,7 +16,7 @@ use tracing::Span;
 
 use super::error::Failure;
 use super::{Edge, json};
-use crate::auth::Principal;
+use crate::auth::{self, Principal};
 use crate::telemetry::traceparent;
 
 /// Names a command, so that it can be repeated without harm.
@@ -33,6 +33,12 @@ pub(super) struct Customer(pub(super) Person);
 
 /// An agent or a supervisor.
 pub(super) struct Staff(pub(super) Person);
+
+/// Somebody who may read: a person with a role in conversations, or an administrator, who reads what a supervisor reads.
+pub(super) struct Reader(pub(super) Person);
+
+/// A reader who is no customer.
+pub(super) struct StaffReader;
 
 /// What every command brings in its header.
 pub(super) struct CommandHeader {
@@ -65,6 +71,14 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<Result<&str, Failure>> {
 pub(super) fn person(principal: &Principal) -> Result<Person, Failure> {
     let role = principal.role.in_conversation().ok_or_else(forbidden)?;
     Ok(Person { id: principal.participant, role, name: principal.display_name.as_deref().map(str::to_owned) })
+}
+
+/// The person who reads. An administrator takes part in nothing and may still look.
+fn reader(principal: &Principal) -> Result<Person, Failure> {
+    let role =
+        if principal.role == auth::Role::Admin { Some(Role::Supervisor) } else { principal.role.in_conversation() };
+    let name = principal.display_name.as_deref().map(str::to_owned);
+    Ok(Person { id: principal.participant, role: role.ok_or_else(forbidden)?, name })
 }
 
 pub(super) fn forbidden() -> Failure {
@@ -105,6 +119,24 @@ impl FromRequestParts<Arc<Edge>> for Staff {
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
         let Caller(person) = Caller::from_request_parts(parts, edge).await?;
         if person.role.is_staff() { Ok(Self(person)) } else { Err(forbidden()) }
+    }
+}
+
+impl FromRequestParts<Arc<Edge>> for Reader {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
+        let Holder(principal) = Holder::from_request_parts(parts, edge).await?;
+        reader(&principal).map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<Edge>> for StaffReader {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
+        let Reader(person) = Reader::from_request_parts(parts, edge).await?;
+        if person.role.is_staff() { Ok(Self) } else { Err(forbidden()) }
     }
 }
 

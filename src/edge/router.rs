@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Failure;
-use super::http::{commands, conversations, description, entries, health, pages, queue, tokens};
+use super::http::{commands, conversations, description, entries, health, pages, queue, tokens, transcript};
 use super::{Edge, observe, ws};
 use crate::telemetry::Metrics;
 
@@ -25,6 +25,7 @@ fn described() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(conversations::create, conversations::list))
         .routes(routes!(conversations::show))
         .routes(routes!(entries::page))
+        .routes(routes!(transcript::show))
         .routes(routes!(commands::say))
         .routes(routes!(commands::stop))
         .routes(routes!(commands::regenerate))

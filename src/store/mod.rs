@@ -26,6 +26,8 @@ use std::time::Duration;
 
 use migrations::{Direction, StepStatus};
 use onya_actors::ports::EventLog;
+use replay::Source;
+pub use replay::{ReplayError, Replayed, replay};
 use uuid::Uuid;
 
 /// Where the store is and how patient its callers are. Not printable: the URL may hold a password.
@@ -175,6 +177,14 @@ pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Arc<dyn E
     match settings.backend()? {
         Backend::Postgres => Ok(Arc::new(postgres::PostgresLog::connect(settings, incarnation).await?)),
         Backend::Sqlite(file) => Ok(Arc::new(sqlite::SqliteLog::connect(settings, &file, incarnation).await?)),
+    }
+}
+
+/// One state of the database, to read a conversation whole. Changes nothing, also not the schema.
+async fn whole(settings: &Settings) -> Result<Source, ConnectError> {
+    match settings.backend()? {
+        Backend::Postgres => postgres::whole::Snapshot::open(settings).await.map(Source::Postgres),
+        Backend::Sqlite(file) => sqlite::whole::Snapshot::open(&file).await.map(Source::Sqlite),
     }
 }
 

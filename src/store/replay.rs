@@ -1,9 +1,14 @@
 //! State = snapshot + the entries after it. A snapshot that this version cannot use is ignored: the log is the truth.
 
+mod whole;
+
 use onya_actors::ports::StoreError;
 use onya_core::ConversationId;
 use onya_core::conversation::{Entry, Snapshot, State};
 use serde::Deserialize;
+
+pub use whole::{ReplayError, Replayed, replay};
+pub(super) use whole::{Source, TurnRow, WholeRow};
 
 /// Entries that are read at a time when a log is applied from far back.
 pub(super) const CHUNK_ENTRIES: i64 = 500;

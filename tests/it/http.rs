@@ -132,16 +132,18 @@ async fn staff_take_a_conversation_over_http(backend: Backend) {
     assert!(seen.contains("Ada here") && !seen.contains("for Ada"), "{seen}");
 }
 
-/// Every route, with a body that it takes, and who may ask: customer, staff, or both.
+/// Every route, with a body that it takes, and who may ask: customer, staff, or both; those that only read are for
+/// administrators as well.
 fn routes(conversation: impl std::fmt::Display) -> Vec<(Method, String, Value, &'static str)> {
     let of = |path: &str| format!("/v1/conversations/{conversation}{path}");
     let post = |path: &str, body: Value, who| (Method::POST, of(path), body, who);
     vec![
         (Method::POST, "/v1/conversations".to_owned(), json!({}), "customer"),
-        (Method::GET, "/v1/conversations".to_owned(), json!({}), "staff"),
+        (Method::GET, "/v1/conversations".to_owned(), json!({}), "staff, admin"),
         (Method::GET, "/v1/queue".to_owned(), json!({}), "staff"),
-        (Method::GET, of(""), json!({}), "both"),
-        (Method::GET, of("/entries"), json!({}), "both"),
+        (Method::GET, of(""), json!({}), "both, admin"),
+        (Method::GET, of("/entries"), json!({}), "both, admin"),
+        (Method::GET, of("/transcript"), json!({}), "both, admin"),
         post("/messages", json!({"text": "x"}), "both"),
         post("/stop", json!({}), "both"),
         post("/regenerate", json!({}), "both"),
@@ -169,6 +171,8 @@ async fn every_route_asks_who_is_calling() {
         let wrong: &[&str] = match who {
             "customer" => &[&agent, &admin, &service],
             "staff" => &[&visitor.token, &admin, &service],
+            "staff, admin" => &[&visitor.token, &service],
+            "both, admin" => &[&service],
             _ => &[&admin, &service],
         };
         for token in wrong {
@@ -188,7 +192,7 @@ async fn a_conversation_of_somebody_else_is_as_unknown_as_none() {
     let unknown = Uuid::now_v7();
     let theirs = routes(other.conversation).into_iter().zip(routes(unknown)).zip(routes("nonsense"));
     for (((method, foreign, body, who), (_, none, ..)), (_, malformed, ..)) in theirs {
-        if who != "both" {
+        if !who.starts_with("both") {
             continue;
         }
         let mut seen = Vec::new();

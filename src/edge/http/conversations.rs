@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::responses::{ListErrors, OpenErrors, ReadErrors};
 use crate::edge::Edge;
 use crate::edge::error::Failure;
-use crate::edge::identity::{Body, Caller, Conversation, Customer, Fields, Staff};
+use crate::edge::identity::{Body, Conversation, Customer, Fields, Reader, StaffReader};
 
 /// Longest language tag, in bytes; RFC 5646, section 4.4.1, asks for 35.
 const MAX_LANGUAGE_BYTES: usize = 35;
@@ -122,7 +122,7 @@ pub(in crate::edge) async fn create(
     responses((status = 200, body = ConversationList, description = "newest first, at most 100"), ListErrors))]
 pub(in crate::edge) async fn list(
     State(edge): State<Arc<Edge>>,
-    _staff: Staff,
+    _: StaffReader,
     Fields(fields): Fields<ListFields>,
 ) -> Result<Json<ConversationList>, Failure> {
     if fields.state.is_some_and(|state| state != "open") {
@@ -138,7 +138,7 @@ pub(in crate::edge) async fn list(
     responses((status = 200, body = ConversationView, description = "as it stands in storage"), ReadErrors))]
 pub(in crate::edge) async fn show(
     State(edge): State<Arc<Edge>>,
-    Caller(who): Caller,
+    Reader(who): Reader,
     Conversation(id): Conversation,
 ) -> Result<Json<ConversationView>, Failure> {
     Ok(Json(edge.sessions.summary(&who, id).await?.into()))

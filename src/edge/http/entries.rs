@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::responses::ReadErrors;
 use crate::edge::Edge;
 use crate::edge::error::Failure;
-use crate::edge::identity::{Caller, Conversation, Fields};
+use crate::edge::identity::{Conversation, Fields, Reader};
 
 /// Entries in a page when nothing else is asked for.
 const DEFAULT_LIMIT: usize = 50;
@@ -51,7 +51,7 @@ pub(in crate::edge) struct EntriesView {
     responses((status = 200, body = EntriesView, description = "entries that the caller may see"), ReadErrors))]
 pub(in crate::edge) async fn page(
     State(edge): State<Arc<Edge>>,
-    Caller(who): Caller,
+    Reader(who): Reader,
     Conversation(id): Conversation,
     Fields(fields): Fields<PageFields>,
 ) -> Result<Json<EntriesView>, Failure> {

@@ -10,3 +10,4 @@ pub(super) mod pages;
 pub(super) mod queue;
 pub(super) mod responses;
 pub(super) mod tokens;
+pub(super) mod transcript;

@@ -18,6 +18,7 @@ mod read;
 mod session;
 #[cfg(test)]
 pub(super) mod tests;
+pub(super) mod whole;
 
 use async_trait::async_trait;
 use database::Database;

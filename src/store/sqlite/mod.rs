@@ -15,6 +15,7 @@ mod migrate;
 mod read;
 #[cfg(test)]
 pub(super) mod tests;
+pub(super) mod whole;
 
 use std::path::Path;
 use std::sync::Arc;

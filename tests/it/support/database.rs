@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 /// Which database a story runs on.
@@ -63,6 +63,16 @@ impl Drop for PostgresDatabase {
 async fn execute(server: &str, statement: String) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(server).await?;
     sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+    connection.close().await
+}
+
+/// Runs a statement on a database of either kind.
+pub async fn alter(url: &str, statement: &str) -> Result<(), sqlx::Error> {
+    if url.starts_with("postgres") {
+        return execute(url, statement.to_owned()).await;
+    }
+    let mut connection = SqliteConnection::connect(url).await?;
+    sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;
     connection.close().await
 }
 

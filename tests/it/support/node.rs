@@ -144,6 +144,16 @@ impl TestNode {
         self.settings.database_url()
     }
 
+    /// Runs a subcommand that ends by itself, on this node's data.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        self.settings.run(arguments).await
+    }
+
+    /// Changes something in the database behind the node's back.
+    pub async fn alter(&self, statement: &str) {
+        super::database::alter(&self.database_url(), statement).await.unwrap();
+    }
+
     /// What the node has logged since its first start.
     pub fn log(&self) -> String {
         std::fs::read_to_string(log_file(self.settings.folder.path())).unwrap()
