@@ -12,6 +12,7 @@ mod columns;
 mod database;
 mod error;
 mod migrate;
+mod planted;
 mod read;
 mod session;
 #[cfg(test)]
