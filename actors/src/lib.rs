@@ -21,6 +21,7 @@ mod desk;
 mod directory;
 mod guard;
 mod persistence;
+pub mod planted;
 pub mod ports;
 mod reading;
 mod sessions;

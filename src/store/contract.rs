@@ -8,7 +8,7 @@ mod claiming;
 mod duties;
 pub(super) mod fixture;
 mod opening;
-mod race;
+pub(super) mod race;
 mod reading;
 
 use std::sync::Arc;

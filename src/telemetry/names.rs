@@ -25,6 +25,10 @@ pub const ACK_SECONDS: &str = "onya_ack_seconds";
 pub const APPEND_BATCH_CONVERSATIONS: &str = "onya_append_batch_conversations";
 /// Time for one batch.
 pub const APPEND_BATCH_SECONDS: &str = "onya_append_batch_seconds";
+/// Appends by what became of them.
+pub const APPEND_OUTCOMES_TOTAL: &str = "onya_append_outcomes_total";
+/// Batches that were taken apart.
+pub const APPEND_BISECTIONS_TOTAL: &str = "onya_append_bisections_total";
 /// Connections to the database.
 pub const DATABASE_POOL_CONNECTIONS: &str = "onya_database_pool_connections";
 /// Time for one query.
@@ -79,7 +83,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 18] = [
+pub const METRICS: [Metric; 20] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -114,6 +118,20 @@ pub const METRICS: [Metric; 18] = [
     ),
     metric(APPEND_BATCH_CONVERSATIONS, Kind::Histogram(BATCH_BUCKETS), Unit::Count, &[], "Conversations in one batch"),
     metric(APPEND_BATCH_SECONDS, Kind::Histogram(STORE_BUCKETS_S), Unit::Seconds, &[], "Time for one batch"),
+    metric(
+        APPEND_OUTCOMES_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["outcome"],
+        "Appends of one conversation by what became of them, each attempt counted",
+    ),
+    metric(
+        APPEND_BISECTIONS_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Batches that the database refused and that were taken apart to find the append at fault",
+    ),
     metric(
         DATABASE_POOL_CONNECTIONS,
         Kind::Gauge,

@@ -7,6 +7,7 @@
 //! | processes | `actors/` | core, protocol |
 //! | edges and wiring | `src/` | all three |
 //! | load client | `loadtests/` | protocol: it sees the server from outside |
+//! | fault campaigns | `tests/torture/` | –: they see the server's frames, tables and log only |
 //!
 //! Inside `src/` the same direction holds between modules: see [`MAY_NAME`].
 
@@ -42,6 +43,7 @@ const MUST_NOT_DEPEND_ON: &[(&str, &[&str])] = &[
         ],
     ),
     ("loadtests", &["onya", "onya-core", "onya-actors"]),
+    ("tests/torture", &["onya", "onya-core", "onya-actors", "onya-protocol"]),
 ];
 
 /// Which siblings a module of `src/` may name. `app` wires all of them together, `cli` starts what it wires.

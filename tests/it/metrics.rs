@@ -1,6 +1,6 @@
 //! What a scrape shows of a conversation.
 
-use onya::telemetry::names::{CRASHES_TOTAL, METRICS, SLOW_CONSUMERS_TOTAL};
+use onya::telemetry::names::{APPEND_BISECTIONS_TOTAL, CRASHES_TOTAL, METRICS, SLOW_CONSUMERS_TOTAL};
 use onya_protocol::Control;
 use serde_json::json;
 
@@ -28,8 +28,8 @@ async fn every_metric_is_there_after_a_conversation(backend: Backend) {
     customer.command(json!({"type": "escalate"})).await;
     customer.until(|customer| customer.replica.control == Control::Queue).await;
     let scrape = reqwest::get(node.metrics_url()).await.unwrap().text().await.unwrap();
-    // Nothing crashed and nobody was slow; the adapter of the provider was not asked.
-    let absent = [CRASHES_TOTAL, SLOW_CONSUMERS_TOTAL, "onya_llm_attempts_total"];
+    // Nothing crashed, nothing was refused and nobody was slow; the adapter of the provider was not asked.
+    let absent = [CRASHES_TOTAL, SLOW_CONSUMERS_TOTAL, APPEND_BISECTIONS_TOTAL, "onya_llm_attempts_total"];
     for metric in METRICS.iter().filter(|metric| !absent.contains(&metric.name)) {
         assert!(scrape.contains(&format!("# TYPE {} ", metric.name)), "{} is missing:\n{scrape}", metric.name);
     }

@@ -197,6 +197,7 @@ impl Conversation {
 
     fn begin(&mut self, owned: Owned) {
         let Owned { fence, state, tail, link, recent_crashes } = owned;
+        tracing::debug!(conversation = %self.id(), epoch = fence.epoch, seq = state.seq, "claimed");
         // Entries whose outcome an earlier incarnation did not learn reach the readers now.
         self.publish_entries(&tail, &state.language);
         if let Some(turn) = state.turn {

@@ -5,8 +5,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use onya_core::ConversationId;
 use onya_core::conversation::{Ack, Action, Request};
+use onya_core::{ClientMsgId, ConversationId};
 use onya_protocol::{ErrorCode, Refusal, ServerFrame};
 use ractor::ActorRef;
 use tokio::sync::oneshot;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::actor::Message;
 use crate::connection::SendQueue;
+use crate::planted::{self, Fault};
 
 /// How long a sender should wait after `busy`, in ms.
 pub(crate) const BUSY_RETRY_MS: u64 = 500;
@@ -54,11 +55,18 @@ impl Handle {
             Ok(permit) => permit,
             Err(why) => return Err(Box::new(NotAdmitted { request, reply, why })),
         };
+        let request = if planted::is(Fault::NoDedupe) { under_another_name(request) } else { request };
         let submission = Submission { request, traceparent, reply, received_at: Instant::now(), permit };
         // A failed send drops the submission, and with it the reply answers.
         let _ = self.actor.cast(Message::Submit(Box::new(submission)));
         Ok(())
     }
+}
+
+/// For a planted fault.
+fn under_another_name(request: Request) -> Request {
+    let name = ClientMsgId::new(uuid::Uuid::now_v7().to_string());
+    Request { client_msg_id: name.unwrap_or_else(|_| request.client_msg_id.clone()), after: None, ..request }
 }
 
 /// A command on its way to a decision.

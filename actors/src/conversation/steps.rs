@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onya_core::conversation::{
-    Ack, Cause, Context, Control, Decision, Effect, Entry, Event, Failure, KnownKey, Rejection, ReplyEnding, Signal,
-    build_prompt,
+    Ack, Action, Cause, Command, Context, Control, Decision, Effect, Entry, Event, Failure, KnownKey, Rejection,
+    ReplyEnding, Signal, build_prompt,
 };
 use onya_core::desk::Waiting;
 use onya_protocol::{ErrorCode, Refusal, Reset, convert};
@@ -20,6 +20,7 @@ use super::reply::LiveReply;
 use crate::completion::Completion;
 use crate::connection::{Published, PublishedEntry};
 use crate::guard::guarded;
+use crate::planted::{self, Fault};
 use crate::ports::{Append, AppendOutcome, Link, Question, StoreError};
 
 /// How long to wait before a signal is tried again that the store did not take just now.
@@ -67,7 +68,14 @@ impl Conversation {
             reply: passage.as_ref().map(|passage| &passage.handed_out),
             known: known.unwrap_or_default(),
         };
-        let decided = live.state.decide(&context, &origin.command());
+        let decided = match origin.command() {
+            taking if planted::is(Fault::FinalWithoutControl) && takes_over(&taking) => {
+                let mut without_turn = live.state.clone();
+                without_turn.turn = None;
+                without_turn.decide(&context, &taking)
+            }
+            command => live.state.decide(&context, &command),
+        };
         drop(passage);
         match (decided, origin) {
             (Ok(decision), origin) if decision.entries.is_empty() => self.nothing_to_append(origin, decision.ack),
@@ -117,6 +125,9 @@ impl Conversation {
     }
 
     fn append(&mut self, decision: Decision, origin: Origin) {
+        if let Some(live) = self.live.as_ref().filter(|_| planted::is(Fault::PublishBeforeCommit)) {
+            self.publish_entries(&decision.entries, &live.state.language);
+        }
         let Some(live) = &mut self.live else { return };
         if let Origin::Request(submission) = &origin {
             live.traceparent.clone_from(&submission.traceparent);
@@ -340,6 +351,11 @@ impl Conversation {
             }));
         }
     }
+}
+
+/// For a planted fault.
+const fn takes_over(command: &Command) -> bool {
+    matches!(command, Command::Request(request) if matches!(request.action, Action::TakeOver { .. }))
 }
 
 /// The end of a reply without its text, as failed; whether that is another signal than before.

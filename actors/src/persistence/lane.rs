@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::OutcomeReply;
 use crate::guard::guarded;
+use crate::planted::{self, Fault};
 use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
 
 /// Times an append is sent again because its row was locked, before the sender hears of it.
@@ -122,7 +123,10 @@ impl LaneState {
         };
         outcomes.resize(batch.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
         for (mut item, outcome) in batch.into_iter().zip(outcomes) {
-            if outcome == Ok(AppendOutcome::Locked) && item.locked < MAX_LOCKED_RETRIES {
+            let label = label(&outcome);
+            metrics::counter!("onya_append_outcomes_total", "outcome" => label).increment(1);
+            let again = label == "locked" || (label == "unknown" && planted::is(Fault::BlindRetry));
+            if again && item.locked < MAX_LOCKED_RETRIES {
                 item.locked += 1;
                 myself.send_after(Duration::from_millis(LOCKED_PAUSE_MS), || LaneMessage::Again(Box::new(item)));
                 continue;
@@ -130,5 +134,19 @@ impl LaneState {
             self.arguments.waiting_bytes.fetch_sub(item.bytes, Ordering::Relaxed);
             item.reply.give(outcome);
         }
+    }
+}
+
+/// The outcome as a label of a metric.
+const fn label(outcome: &Result<AppendOutcome, StoreError>) -> &'static str {
+    match outcome {
+        Ok(AppendOutcome::Accepted(_)) => "accepted",
+        Ok(AppendOutcome::Fenced) => "fenced",
+        Ok(AppendOutcome::Repeated(_)) => "repeated",
+        Ok(AppendOutcome::Locked) => "locked",
+        Ok(AppendOutcome::Poisoned) => "poisoned",
+        Err(StoreError::Unavailable(_)) => "unavailable",
+        Err(StoreError::Unknown(_)) => "unknown",
+        Err(StoreError::Refused(_) | StoreError::Corrupt(_)) => "refused",
     }
 }

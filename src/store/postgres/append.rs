@@ -29,7 +29,8 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     }
     let (items, mut outcomes, unstorable) = prepare(batch);
     let mut lane = database.lanes.lane().await?;
-    outcomes.extend(database.write(write_all(&mut lane.connection, batch, items, unstorable)).await?);
+    let write = write_all(&mut lane.connection, database.append, batch, (items, unstorable));
+    outcomes.extend(database.write(write).await?);
     lane.done();
     outcomes.sort_by_key(|(number, _)| *number);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
@@ -57,9 +58,9 @@ fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>)
 /// in two halves, until the one stands alone.
 async fn write_all(
     connection: &mut PgConnection,
+    statement: &'static str,
     batch: &[Append],
-    items: Vec<Item>,
-    unstorable: Vec<(usize, String)>,
+    (items, unstorable): (Vec<Item>, Vec<(usize, String)>),
 ) -> Result<Vec<Numbered>, StoreError> {
     let mut outcomes = Vec::with_capacity(batch.len());
     for (number, reason) in unstorable {
@@ -70,13 +71,16 @@ async fn write_all(
         if items.is_empty() {
             continue;
         }
-        match (run(connection, APPEND, &items).await, items.as_slice()) {
+        match (run(connection, statement, &items).await, items.as_slice()) {
             (Ok(rows), _) => outcomes.extend(settle(connection, batch, &items, rows).await?),
             (Err(error), [(number, _)]) if fault(&error) == Fault::Data => {
                 outcomes.push((*number, bury(connection, &batch[*number], &describe(&error)).await?));
             }
             (Err(error), _) => match fault(&error) {
-                Fault::Data => open.extend(halves(items)),
+                Fault::Data => {
+                    metrics::counter!("onya_append_bisections_total").increment(1);
+                    open.extend(halves(items));
+                }
                 Fault::Conflict => outcomes.extend(items.iter().map(|(number, _)| (*number, AppendOutcome::Locked))),
                 // What was committed of the batch before this must not be taken for "nothing happened".
                 _ if outcomes.iter().any(|(_, outcome)| outcome.is_accepted()) => {

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::{describe, of_read};
-use super::migrate;
 use super::session::{TRUSTED_IDLE, first_connection, is_alive, options, prepare};
+use super::{migrate, planted};
 use crate::store::migrations::Direction;
 use crate::store::{ConnectError, Settings};
 
@@ -25,6 +25,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Database {
     pool: PgPool,
     pub(super) lanes: Lanes,
+    /// The statement of a batch.
+    pub(super) append: &'static str,
     statement_timeout: Duration,
 }
 
@@ -47,7 +49,7 @@ impl Database {
             .after_connect(|connection, _| Box::pin(prepare(connection)))
             .connect_lazy_with(options.clone());
         let lanes = Lanes::new(options, settings);
-        Ok(Self { pool, lanes, statement_timeout: settings.statement_timeout() })
+        Ok(Self { pool, lanes, append: planted::append(), statement_timeout: settings.statement_timeout() })
     }
 
     pub(super) const fn pool(&self) -> &PgPool {

@@ -14,6 +14,7 @@ mod columns;
 mod database;
 mod error;
 mod migrate;
+mod planted;
 mod read;
 mod session;
 #[cfg(test)]

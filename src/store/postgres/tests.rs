@@ -2,6 +2,7 @@
 
 mod locks;
 mod schema;
+mod race;
 
 use std::str::FromStr as _;
 use std::sync::Arc;

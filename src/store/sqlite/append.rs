@@ -19,6 +19,7 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     let mut writer = database.writer().await?;
     let mut outcomes = append_all(&mut writer, batch, Care::None).await?;
     if outcomes.is_none() {
+        metrics::counter!("onya_append_bisections_total").increment(1);
         outcomes = append_all(&mut writer, batch, Care::Savepoints).await?;
     }
     writer.done();

@@ -4,6 +4,7 @@ use onya_actors::ports::{AppendOutcome, Claim, EventLog as _, StoreError};
 use sqlx::Connection as _;
 
 use super::super::append::{APPEND, run};
+use super::super::planted::{exists_fence, variant};
 use super::super::{PostgresLog, error};
 use super::{TestPostgres, item, outcome};
 use crate::store::Settings;
@@ -56,11 +57,6 @@ const PAUSED_FROM: &str = "WHERE c.id = ANY ($1)\n    ORDER BY c.id";
 const PAUSED_TO: &str =
     "WHERE c.id = ANY ($1) AND (SELECT count(pg_advisory_xact_lock_shared(42)::text) = 1)\n    ORDER BY c.id";
 
-fn variant(from: &str, to: &str) -> &'static str {
-    assert!(APPEND.contains(from), "the statement has changed: {from}");
-    Box::leak(APPEND.replacen(from, to, 1).into_boxed_str())
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum Meanwhile {
     /// Another incarnation claims.
@@ -98,7 +94,7 @@ async fn change_after_snapshot(statement: &'static str, meanwhile: Meanwhile) ->
 
 #[tokio::test]
 async fn a_row_that_changed_after_the_statements_snapshot_is_compared_as_it_is_now() {
-    let paused = variant(PAUSED_FROM, PAUSED_TO);
+    let paused = variant(APPEND, &[(PAUSED_FROM, PAUSED_TO)]);
     assert_eq!(change_after_snapshot(paused, Meanwhile::Claim).await, (Ok("fenced".to_owned()), 1));
     assert_eq!(change_after_snapshot(paused, Meanwhile::SameCommand).await, (Ok("fenced".to_owned()), 3));
 }
@@ -107,9 +103,7 @@ async fn a_row_that_changed_after_the_statements_snapshot_is_compared_as_it_is_n
 /// the test above would show if the statement lost its lock.
 #[tokio::test]
 async fn without_the_lock_a_claim_after_the_snapshot_is_missed() {
-    let lockless = APPEND.replacen(PAUSED_FROM, PAUSED_TO, 1).replacen("FOR UPDATE SKIP LOCKED", "", 1);
-    assert_ne!(lockless, APPEND);
-    let lockless: &'static str = Box::leak(lockless.into_boxed_str());
+    let lockless = variant(exists_fence(), &[(PAUSED_FROM, PAUSED_TO)]);
     let (outcome, length) = change_after_snapshot(lockless, Meanwhile::Claim).await;
     assert_eq!((outcome, length), (Ok("accepted".to_owned()), 3));
 }

@@ -1,0 +1,54 @@
+//! The statement of a batch, and what becomes of it if a fault is planted.
+//!
+//! The variants are the obvious ways to write it, and wrong. They are compiled for tests and with the feature `planted`
+//! only; the tests of the race between claims and appends, and the fault campaigns, must find each.
+
+use super::append::APPEND;
+
+/// The statement in force.
+#[cfg(not(feature = "planted"))]
+pub(super) const fn append() -> &'static str {
+    APPEND
+}
+
+/// The statement in force.
+#[cfg(feature = "planted")]
+pub(super) fn append() -> &'static str {
+    use onya_actors::planted::{Fault, is};
+
+    if is(Fault::ExistsFence) {
+        exists_fence()
+    } else if is(Fault::OnConflict) {
+        on_conflict()
+    } else {
+        APPEND
+    }
+}
+
+/// The fence is looked at as of the statement's snapshot, and the row is not locked.
+#[cfg(any(test, feature = "planted"))]
+pub(super) fn exists_fence() -> &'static str {
+    variant(APPEND, &[("FOR UPDATE SKIP LOCKED", "")])
+}
+
+/// Repeats are left to the unique keys, which drop the one entry and keep its neighbours.
+#[cfg(any(test, feature = "planted"))]
+pub(super) fn on_conflict() -> &'static str {
+    let entries = "FROM entry AS e\n    JOIN accepted AS a ON a.n = e.n\n";
+    let dropped = "FROM entry AS e\n    JOIN accepted AS a ON a.n = e.n\n    ON CONFLICT DO NOTHING\n";
+    variant(APPEND, &[("EXCEPT SELECT n FROM repeated", ""), (entries, dropped)])
+}
+
+/// A statement with parts of it replaced. Leaks, since statements are kept by their address.
+#[cfg(any(test, feature = "planted"))]
+#[expect(clippy::panic, reason = "a variant that is none would find nothing; never in a release build")]
+pub(super) fn variant(statement: &str, parts: &[(&str, &str)]) -> &'static str {
+    let mut changed = statement.to_owned();
+    for (from, to) in parts {
+        if !changed.contains(from) {
+            panic!("the statement has changed: {from}");
+        }
+        changed = changed.replacen(from, to, 1);
+    }
+    changed.leak()
+}

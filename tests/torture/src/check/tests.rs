@@ -1,0 +1,162 @@
+//! Each promise, broken by hand.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::history::Shown;
+use crate::tables::Turn;
+
+const C: Uuid = Uuid::from_u128(1);
+const WHO: Uuid = Uuid::from_u128(2);
+
+fn entry(seq: u64, epoch: u64, kind: &str, id: Option<&str>, body: Value) -> Entry {
+    let participant = id.map(|_| WHO);
+    Entry { seq, epoch, kind: kind.to_owned(), customer_sees: true, participant, id: id.map(str::to_owned), body }
+}
+
+/// A message that is answered, and another one.
+fn tables() -> Tables {
+    let entries = vec![
+        entry(1, 0, "opened", None, json!({})),
+        entry(2, 1, "message_said", Some("m1"), json!({"text": "one"})),
+        entry(3, 1, "turn_opened", None, json!({"answers": 2})),
+        entry(4, 2, "turn_ended", None, json!({"turn": 3, "outcome": "final", "text": "hi"})),
+        entry(5, 2, "message_said", Some("m2"), json!({"text": "two"})),
+    ];
+    let turns = vec![Turn { conversation: C, turn: 3, attempt: 1, outcome: Some("final".to_owned()) }];
+    Tables { last_seqs: [(C, 5)].into(), entries: [(C, entries)].into(), turns, dead_letters: 0 }
+}
+
+fn sent(id: &str, after: Option<&str>, text: &str) -> Event {
+    let text = Some(text.to_owned());
+    Event::Sent { who: WHO, conversation: C, id: id.to_owned(), after: after.map(str::to_owned), text }
+}
+
+fn acked(id: &str, seq: u64) -> Event {
+    Event::Acked { who: WHO, conversation: C, id: id.to_owned(), seq, repeated: false }
+}
+
+fn refused(id: &str, code: &str) -> Event {
+    Event::Refused { who: WHO, conversation: C, id: id.to_owned(), code: code.to_owned() }
+}
+
+fn shown(seq: u64) -> Shown {
+    let stored = &tables().entries[&C][usize::try_from(seq).unwrap() - 1];
+    let text = stored.body["text"].as_str().map(str::to_owned);
+    Shown { seq, prev: seq - 1, kind: stored.kind.clone(), id: stored.id.clone(), text }
+}
+
+fn synced(cursor: Option<u64>, recovered: bool, position: u64, entries: &[u64]) -> Event {
+    let entries = entries.iter().map(|seq| shown(*seq)).collect();
+    Event::Synced { socket: 1, conversation: C, staff: false, cursor, recovered, position, entries }
+}
+
+fn live(seq: u64) -> Event {
+    Event::Shown { socket: 1, conversation: C, entry: shown(seq) }
+}
+
+fn good() -> Vec<Event> {
+    vec![
+        Event::Claimed { conversation: C, epoch: 1, seq: 1 },
+        sent("m1", None, "one"),
+        acked("m1", 2),
+        Event::Claimed { conversation: C, epoch: 2, seq: 3 },
+        sent("m2", Some("m1"), "two"),
+        refused("m2", "unknown"),
+        sent("m2", Some("m1"), "two"),
+        acked("m2", 5),
+        synced(None, false, 2, &[1, 2]),
+        live(3),
+        synced(Some(3), true, 5, &[4, 5]),
+    ]
+}
+
+fn promises(history: &[Event], tables: &Tables) -> Vec<u8> {
+    let mut found: Vec<u8> = check(history, tables, true).into_iter().map(|violation| violation.promise).collect();
+    found.dedup();
+    found
+}
+
+/// What is found if something is added to a history in which all is well.
+fn with(event: Event) -> Vec<u8> {
+    let mut history = good();
+    history.push(event);
+    promises(&history, &tables())
+}
+
+/// What is found if the tables are changed.
+fn changed(change: impl FnOnce(&mut Vec<Entry>)) -> Vec<u8> {
+    let mut tables = tables();
+    change(tables.entries.get_mut(&C).unwrap());
+    promises(&good(), &tables)
+}
+
+#[test]
+fn where_all_is_well_nothing_is_found() {
+    assert!(promises(&good(), &tables()).is_empty());
+}
+
+#[test]
+fn an_acknowledged_command_that_is_not_there_or_elsewhere_or_another_is_found() {
+    assert_eq!(with(acked("m3", 6)), [1]);
+    assert_eq!(with(acked("m1", 5)), [1]);
+    assert_eq!(with(sent("m1", None, "another")), [1]);
+}
+
+#[test]
+fn a_doubled_command_and_a_refused_one_that_is_there_are_found() {
+    assert!(
+        changed(|entries| entries.push(entry(6, 2, "message_said", Some("m1"), json!({"text": "x"})))).contains(&2)
+    );
+    assert!(changed(|entries| entries.push(entry(6, 2, "message_said", None, json!({"text": "two"})))).contains(&2));
+    let refused = [sent("m1", None, "one"), refused("m1", "busy")];
+    assert_eq!(promises(&refused, &tables()), [2]);
+}
+
+#[test]
+fn a_hole_in_the_log_or_in_what_a_reader_saw_is_found() {
+    assert!(changed(|entries| drop(entries.remove(2))).contains(&3));
+    assert!(changed(|entries| drop(entries.pop())).contains(&3));
+    let skipped = [synced(None, false, 2, &[1, 2]), live(4)];
+    assert_eq!(promises(&skipped, &tables()), [3]);
+    let mut other = shown(5);
+    other.text = Some("other".to_owned());
+    let history = [synced(None, false, 4, &[4]), Event::Shown { socket: 1, conversation: C, entry: other }];
+    assert_eq!(promises(&history, &tables()), [3]);
+}
+
+#[test]
+fn a_command_that_overtook_another_is_found() {
+    assert_eq!(promises(&[sent("m1", Some("m2"), "one"), acked("m1", 2)], &tables()), [4]);
+}
+
+#[test]
+fn an_epoch_that_went_down_or_was_claimed_twice_is_found() {
+    assert!(changed(|entries| entries[4].epoch = 1).contains(&5));
+    assert_eq!(with(Event::Claimed { conversation: C, epoch: 2, seq: 3 }), [5]);
+}
+
+#[test]
+fn a_claim_that_missed_a_row_is_found() {
+    assert_eq!(with(Event::Claimed { conversation: C, epoch: 3, seq: 4 }), [6]);
+}
+
+#[test]
+fn a_turn_that_ended_twice_or_never_is_found() {
+    let end = json!({"turn": 3, "outcome": "stopped", "text": ""});
+    assert_eq!(changed(|entries| entries[4] = entry(5, 2, "turn_ended", None, end))[..1], [1]);
+    let unended = |entries: &mut Vec<Entry>| entries[3] = entry(4, 2, "message_said", None, json!({"text": "hi"}));
+    assert!(changed(unended).contains(&7));
+}
+
+#[test]
+fn an_answer_while_an_agent_is_in_control_is_found() {
+    let control = entry(3, 1, "control_changed", None, json!({"control": {"state": "agent"}}));
+    assert!(changed(|entries| entries[2] = control).contains(&9));
+}
+
+#[test]
+fn a_recovery_that_missed_something_is_found() {
+    assert_eq!(with(synced(Some(2), true, 5, &[4, 5])), [10]);
+    assert_eq!(with(synced(Some(3), true, 5, &[4])), [10]);
+}

@@ -1,0 +1,195 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::campaign::{self, Limits, Outcome, Plan};
+use crate::nemesis::Fault;
+use crate::output::say;
+use crate::postgres::Postgres;
+use crate::{server, short};
+
+/// Fault campaigns against the built server.
+///
+/// Customers and agents talk over sockets, faults strike, everything is recorded, and a checker holds the record against
+/// the final tables. Exit codes: 0 nothing was found, 1 something was, or it could not be run, 2 not understood.
+#[derive(Debug, Parser)]
+#[command(name = "torture", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run campaigns, one for each seed; for example: torture run --seeds 1..=20
+    Run(RunArgs),
+    /// Run a short campaign on each database, and one for each planted fault, which must be found
+    Short,
+    /// Check what a campaign has left in a folder once more
+    Check(CheckArgs),
+}
+
+#[derive(Args, Debug)]
+struct RunArgs {
+    /// The database
+    #[arg(long, value_enum, default_value_t = Backend::Postgres)]
+    backend: Backend,
+    /// A seed, or a range of seeds such as 1..=20
+    #[arg(long, default_value = "1", value_parser = seeds)]
+    seeds: std::ops::RangeInclusive<u64>,
+    /// Only these faults
+    #[arg(long, value_enum, value_delimiter = ',')]
+    faults: Vec<Fault>,
+    /// Not these faults
+    #[arg(long, value_enum, value_delimiter = ',')]
+    without: Vec<Fault>,
+    /// Times that each fault strikes
+    #[arg(long, default_value_t = 4)]
+    rounds: usize,
+    /// Customers
+    #[arg(long, default_value_t = 12)]
+    customers: usize,
+    /// Shorter time limits of the server and hangs of 2 s; without it, its defaults and hangs of 30 s
+    #[arg(long)]
+    quick: bool,
+    /// A program with a planted fault, which must be found: its name, such as ack-before-commit
+    #[arg(long, value_name = "NAME")]
+    planted: Option<String>,
+    /// Where histories, tables and logs are kept; without it, only those of a campaign that found something are
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct CheckArgs {
+    /// The campaign's folder, with history.jsonl and tables.json
+    folder: PathBuf,
+    /// The campaign was not brought to its end, so turns may be open
+    #[arg(long)]
+    unsettled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    Postgres,
+    Sqlite,
+}
+
+impl Limits {
+    /// For runs that should be over soon.
+    pub(crate) const QUICK: Self = Self { statement_ms: 1_000, acquire_ms: 500, lock_ms: 300, hang_ms: 1_000 };
+    /// The server's defaults.
+    const USUAL: Self = Self { statement_ms: 5_000, acquire_ms: 3_000, lock_ms: 2_000, hang_ms: 30_000 };
+}
+
+impl Cli {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Run(args) => run(args).await,
+            Command::Short => short::run().await,
+            Command::Check(args) => {
+                let violations = campaign::check_folder(&args.folder, !args.unsettled)?;
+                violations.iter().for_each(|violation| say(&violation.to_string()));
+                say(&format!("{} violations", violations.len()));
+                Ok(exit_code(violations.is_empty()))
+            }
+        }
+    }
+}
+
+pub(crate) fn exit_code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn run(args: RunArgs) -> Result<ExitCode> {
+    let folder = tempfile::Builder::new().prefix("onya-torture.").tempdir()?;
+    // The unprivileged user of PostgreSQL must be able to pass.
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
+    let postgres = match args.backend {
+        Backend::Postgres => Some(Postgres::create(folder.path()).await?),
+        Backend::Sqlite => None,
+    };
+    let mut good = true;
+    for seed in args.seeds.clone() {
+        let kept = args.keep.as_deref().unwrap_or(folder.path()).join(format!("seed-{seed}"));
+        let outcome = campaign::run(args.plan(seed, kept)?, postgres.as_ref()).await;
+        good &= report(&args, seed, outcome);
+    }
+    drop(postgres);
+    if !good && args.keep.is_none() {
+        say(&format!("kept for a look: {}", folder.keep().display()));
+    }
+    Ok(exit_code(good))
+}
+
+/// Prints how it went and, if something was found, how to do it again; whether all is well.
+fn report(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
+    let good = match &outcome {
+        Ok(outcome) => {
+            say(&outcome.to_string());
+            outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
+            outcome.violations.is_empty() != args.planted.is_some()
+        }
+        Err(error) => {
+            say(&format!("seed {seed}: {error:#}"));
+            false
+        }
+    };
+    if !good {
+        say(&format!("again: {}", args.replay(seed)));
+    }
+    good
+}
+
+impl RunArgs {
+    fn faults(&self) -> Vec<Fault> {
+        let all = if self.backend == Backend::Postgres { Fault::POSTGRES } else { Fault::SQLITE };
+        let wanted = if self.faults.is_empty() { all.to_vec() } else { self.faults.clone() };
+        wanted.into_iter().filter(|fault| !self.without.contains(fault)).collect()
+    }
+
+    fn plan(&self, seed: u64, folder: PathBuf) -> Result<Plan> {
+        let program = match &self.planted {
+            None => server::built("onya", "cargo build -p onya")?,
+            Some(_) => server::built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?,
+        };
+        Ok(Plan {
+            seed,
+            program,
+            planted: self.planted.clone(),
+            faults: self.faults(),
+            rounds: self.rounds,
+            customers: self.customers,
+            agents: 2,
+            pause: 60,
+            limits: if self.quick { Limits::QUICK } else { Limits::USUAL },
+            folder,
+        })
+    }
+
+    /// The command that runs one seed again.
+    fn replay(&self, seed: u64) -> String {
+        let names = |faults: Vec<Fault>| faults.into_iter().map(Fault::name).collect::<Vec<_>>().join(",");
+        let backend = if self.backend == Backend::Postgres { "postgres" } else { "sqlite" };
+        let quick = if self.quick { " --quick" } else { "" };
+        let planted = self.planted.as_ref().map(|name| format!(" --planted {name}")).unwrap_or_default();
+        format!(
+            "./tests/run exec target/debug/torture run --backend {backend} --seeds {seed} --rounds {} --customers {} \
+             --faults {}{quick}{planted} --keep FOLDER",
+            self.rounds,
+            self.customers,
+            names(self.faults()),
+        )
+    }
+}
+
+fn seeds(text: &str) -> Result<std::ops::RangeInclusive<u64>, std::num::ParseIntError> {
+    match text.split_once("..=") {
+        Some((first, last)) => Ok(first.parse()?..=last.parse()?),
+        None => text.parse().map(|seed| seed..=seed),
+    }
+}

@@ -1,0 +1,239 @@
+//! A customer who talks, is cut off, comes back and asks again, and sometimes gives up.
+//!
+//! Everything that is sent has a name, is sent in order, and is sent again under its name until it has an outcome. A
+//! customer gives a message up only when told `busy`, or now and then when told `unknown`; what was refused each time
+//! must never appear. Now and then a customer sends something again that was acknowledged long ago.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::history::Event;
+use crate::scene::{Cursor, Guest, Scene};
+use crate::socket::{Heard, Socket};
+
+/// Messages that may wait for their outcome.
+const WAITING: usize = 3;
+/// The server remembers so many commands of a conversation; older ones it must look up.
+const REMEMBERED: usize = 64;
+/// A text that the poisoned tables refuse.
+pub(crate) const POISON: &str = "poison";
+/// A reply that they refuse: exactly so many words, the last of which are numbers.
+pub(crate) const UNLUCKY: &str = "/mock long 41";
+
+/// A customer and what waits.
+pub(crate) struct Customer {
+    scene: Scene,
+    dice: StdRng,
+    guest: Guest,
+    outbox: VecDeque<Message>,
+    said: usize,
+    /// Names and texts that were acknowledged.
+    stored: Vec<(String, String)>,
+    cursor: Option<Cursor>,
+    socket: Option<Socket>,
+    /// How many of those that wait were sent on this socket.
+    sent: usize,
+    not_before: Option<Instant>,
+}
+
+struct Message {
+    id: String,
+    text: String,
+    /// Times it was sent and has not been answered.
+    open: usize,
+    /// Whether it may be stored although no answer said so.
+    uncertain: bool,
+}
+
+impl Customer {
+    pub(crate) fn new(scene: Scene, guest: Guest, dice: StdRng) -> Self {
+        Self {
+            scene,
+            dice,
+            guest,
+            outbox: VecDeque::new(),
+            said: 0,
+            stored: Vec::new(),
+            cursor: None,
+            socket: None,
+            sent: 0,
+            not_before: None,
+        }
+    }
+
+    /// Talks until it is over and everything has its outcome, then looks at the conversation once more.
+    pub(crate) async fn run(mut self) {
+        while !(self.scene.is_over() && self.outbox.is_empty()) {
+            self.step().await;
+        }
+        self.lose();
+        while self.socket.is_none() {
+            self.connect().await;
+        }
+        let seen = self.cursor.as_ref().map(|cursor| cursor.seq);
+        while self.socket.is_some() && self.cursor.as_ref().map(|cursor| cursor.seq) == seen {
+            self.listen(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn step(&mut self) {
+        if self.socket.is_none() && !self.connect().await {
+            return;
+        }
+        if !self.scene.is_over() && self.outbox.len() < WAITING {
+            self.think();
+        }
+        let now = Instant::now();
+        match self.not_before.filter(|at| *at > now) {
+            Some(at) => return self.listen(at - now).await,
+            None => self.not_before = None,
+        }
+        while self.sent < self.outbox.len() {
+            if !self.send_next().await {
+                return self.lose();
+            }
+        }
+        self.listen(self.scene.patience).await;
+    }
+
+    async fn connect(&mut self) -> bool {
+        let path = format!("/v1/conversations/{}/socket", self.guest.conversation);
+        let cursor = self.cursor.as_ref().map(Cursor::as_json);
+        let hello = json!({"token": self.guest.token, "cursor": cursor});
+        self.socket = self.scene.socket(&mut self.dice, &path, hello).await;
+        self.socket.is_some()
+    }
+
+    /// Finds something to say.
+    fn think(&mut self) {
+        let old = self.stored.len().saturating_sub(2 * REMEMBERED);
+        if old > 0 && self.dice.random_ratio(1, 20) {
+            let (id, text) = self.stored[self.dice.random_range(0..old)].clone();
+            return self.outbox.push_back(Message { id, text, open: 0, uncertain: true });
+        }
+        self.said += 1;
+        let id = format!("m{}", self.said);
+        let text = match self.dice.random_range(0..100) {
+            0 => format!("{POISON} {} {id}", self.guest.participant),
+            1..3 => UNLUCKY.to_owned(),
+            3..15 => "/mock long 60".to_owned(),
+            _ => format!("{} {id}", self.guest.participant),
+        };
+        self.outbox.push_back(Message { id, text, open: 0, uncertain: false });
+    }
+
+    async fn send_next(&mut self) -> bool {
+        let Some(socket) = &mut self.socket else { return false };
+        let after = self.sent.checked_sub(1).map(|before| self.outbox[before].id.clone());
+        let message = &mut self.outbox[self.sent];
+        self.sent += 1;
+        message.open += 1;
+        let frame = json!({"type": "say", "client_msg_id": message.id, "after": after, "text": message.text});
+        let (who, conversation) = (self.guest.participant, self.guest.conversation);
+        let (id, text) = (message.id.clone(), Some(message.text.clone()));
+        self.scene.history.note(&Event::Sent { who, conversation, id, after, text });
+        socket.send(&frame).await
+    }
+
+    /// Takes the next frame. Silence while something waits is as good as a lost connection.
+    async fn listen(&mut self, patience: Duration) {
+        let Some(socket) = &mut self.socket else { return };
+        match socket.next(patience).await {
+            Heard::Frame(frame) => self.take(&frame).await,
+            Heard::End => self.lose(),
+            Heard::Silence if patience >= self.scene.patience && self.sent > 0 => self.lose(),
+            Heard::Silence => {}
+        }
+    }
+
+    async fn take(&mut self, frame: &Value) {
+        let socket = self.socket.as_ref().map_or(0, |socket| socket.number);
+        match frame["type"].as_str().unwrap_or_default() {
+            "synced" => {
+                self.cursor = self.scene.synced(socket, false, self.cursor.as_ref(), frame);
+                self.leave_queue(&frame["control"], &frame["control_version"]).await;
+            }
+            "entry" => {
+                let shown = self.scene.shown(socket, frame);
+                if let (Some(cursor), Some(shown)) = (&mut self.cursor, shown) {
+                    cursor.seq = cursor.seq.max(shown.seq);
+                }
+                self.leave_queue(&frame["control"], &frame["control_version"]).await;
+            }
+            "ack" => self.acked(frame),
+            "refused" => self.refused(frame),
+            _ => {}
+        }
+    }
+
+    fn acked(&mut self, frame: &Value) {
+        let (id, seq) = (text(frame, "client_msg_id"), frame["seq"].as_u64().unwrap_or_default());
+        let (who, conversation) = (self.guest.participant, self.guest.conversation);
+        let repeated = frame["repeated"] == true;
+        self.scene.history.note(&Event::Acked { who, conversation, id: id.clone(), seq, repeated });
+        if let Some(message) = self.remove(&id) {
+            self.stored.push((id, message.text));
+        }
+    }
+
+    fn refused(&mut self, frame: &Value) {
+        let (id, code) = (text(frame, "client_msg_id"), text(frame, "code"));
+        let (who, conversation) = (self.guest.participant, self.guest.conversation);
+        self.scene.history.note(&Event::Refused { who, conversation, id: id.clone(), code: code.clone() });
+        let Some(message) = self.outbox.iter_mut().find(|message| message.id == id) else { return };
+        message.open = message.open.saturating_sub(1);
+        message.uncertain |= code == "unknown";
+        let certain = message.open == 0 && !message.uncertain;
+        let gives_up = match code.as_str() {
+            "busy" => certain && self.dice.random_ratio(1, 3),
+            "unknown" => self.dice.random_ratio(1, 20),
+            "out_of_order" => false,
+            _ => true,
+        };
+        if gives_up {
+            self.remove(&id);
+        } else {
+            // What came after it is refused as well: soon, everything is sent again.
+            let pause = frame["retry_after_ms"].as_u64().unwrap_or(20).min(300);
+            self.not_before = Some(Instant::now() + Duration::from_millis(pause));
+            self.sent = 0;
+        }
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Message> {
+        let at = self.outbox.iter().position(|message| message.id == id)?;
+        self.sent -= usize::from(at < self.sent);
+        self.outbox.remove(at)
+    }
+
+    /// A customer who was put into the queue goes on with the assistant.
+    async fn leave_queue(&mut self, control: &Value, version: &Value) {
+        if control["state"] != "queue" {
+            return;
+        }
+        let frame = json!({"type": "hand_back", "client_msg_id": Uuid::now_v7(), "control_version": version});
+        if let Some(socket) = &mut self.socket {
+            socket.send(&frame).await;
+        }
+    }
+
+    /// The socket is gone, and with it the answers to what was sent on it.
+    fn lose(&mut self) {
+        let (who, conversation) = (self.guest.participant, self.guest.conversation);
+        for message in self.outbox.iter_mut().filter(|message| message.open > 0) {
+            (message.open, message.uncertain) = (0, true);
+            self.scene.history.note(&Event::Lost { who, conversation, id: message.id.clone() });
+        }
+        (self.socket, self.sent) = (None, 0);
+    }
+}
+
+pub(crate) fn text(frame: &Value, name: &str) -> String {
+    frame[name].as_str().unwrap_or_default().to_owned()
+}

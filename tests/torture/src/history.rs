@@ -1,0 +1,134 @@
+//! What was done and seen, in its order, as JSON lines: the one thing that the checker is given besides the tables.
+//!
+//! A client that was not answered notes that a command is lost: its outcome is unknown, never failed.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// One line of a history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// A command was sent, for the first time or again.
+    Sent {
+        who: Uuid,
+        conversation: Uuid,
+        id: String,
+        /// The sender's command that it must not overtake.
+        after: Option<String>,
+        /// What is said, if something is.
+        text: Option<String>,
+    },
+    /// The server says that it is stored.
+    Acked { who: Uuid, conversation: Uuid, id: String, seq: u64, repeated: bool },
+    /// The server refuses it.
+    Refused { who: Uuid, conversation: Uuid, id: String, code: String },
+    /// The socket ended, or nothing was heard for too long, before an answer came.
+    Lost { who: Uuid, conversation: Uuid, id: String },
+    /// A reader was brought up to date.
+    Synced {
+        socket: u64,
+        conversation: Uuid,
+        staff: bool,
+        cursor: Option<u64>,
+        recovered: bool,
+        position: u64,
+        entries: Vec<Shown>,
+    },
+    /// A reader was shown a committed entry.
+    Shown { socket: u64, conversation: Uuid, entry: Shown },
+    /// A server says what it had read when it became the owner.
+    Claimed { conversation: Uuid, epoch: u64, seq: u64 },
+    /// The nemesis did something.
+    Fault { name: String },
+}
+
+/// A committed entry as a reader was shown it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    pub seq: u64,
+    pub prev: u64,
+    pub kind: String,
+    pub id: Option<String>,
+    pub text: Option<String>,
+}
+
+impl Shown {
+    /// Reads an entry out of a frame.
+    pub(crate) fn of(entry: &Value) -> Self {
+        let text = |name: &str| entry[name].as_str().map(str::to_owned);
+        let number = |name: &str| entry[name].as_u64().unwrap_or_default();
+        Self {
+            seq: number("seq"),
+            prev: number("prev"),
+            kind: text("kind").unwrap_or_default(),
+            id: text("client_msg_id"),
+            text: text("text"),
+        }
+    }
+}
+
+/// How much has happened, for those who wait for something to happen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub sent: usize,
+    pub acked: usize,
+    pub refused: usize,
+    pub lost: usize,
+}
+
+/// A history that is being written.
+pub(crate) struct History {
+    out: Mutex<BufWriter<File>>,
+    counts: watch::Sender<Counts>,
+}
+
+impl History {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(Self { out: Mutex::new(BufWriter::new(file)), counts: watch::Sender::default() })
+    }
+
+    pub(crate) fn note(&self, event: &Event) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // A history that cannot be written lacks its end, and what it lacks the checker finds missing.
+        let _ =
+            serde_json::to_writer(&mut *out, event).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n"));
+        drop(out);
+        self.counts.send_modify(|counts| match event {
+            Event::Sent { .. } => counts.sent += 1,
+            Event::Acked { .. } => counts.acked += 1,
+            Event::Refused { .. } => counts.refused += 1,
+            Event::Lost { .. } => counts.lost += 1,
+            _ => {}
+        });
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        *self.counts.borrow()
+    }
+
+    /// Waits until it is so.
+    pub(crate) async fn until(&self, is_so: impl FnMut(&Counts) -> bool) {
+        // The sender lives as long as this history.
+        let _ = self.counts.subscribe().wait_for(is_so).await;
+    }
+
+    pub(crate) fn flush(&self) -> Result<()> {
+        Ok(self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()?)
+    }
+}
+
+/// Reads a history back.
+pub(crate) fn read(path: &Path) -> Result<Vec<Event>> {
+    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    BufReader::new(file).lines().map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+}

@@ -1,0 +1,53 @@
+//! The program `torture`: proves from outside, on real processes, that nothing acknowledged is lost whatever is killed.
+//!
+//! [`campaign`] is the play: [`customer`] and [`agent`] talk to the server over sockets and note in the [`history`] what
+//! they did and saw, the [`nemesis`] breaks things, [`check`] holds history and final [`tables`] against the promises, and
+//! [`rare`] counts whether the events were hit that make a campaign worth something. [`stage`] has the processes and what
+//! lies between them. It knows nothing of the server but its protocol, its tables and its log; no promise is kept here.
+//! `docs/RELIABILITY.md` says how to run it and what has been run.
+
+mod agent;
+mod campaign;
+mod check;
+mod cli;
+mod customer;
+mod disk;
+mod history;
+mod kin;
+mod nemesis;
+mod output;
+mod postgres;
+mod proxy;
+mod rare;
+mod scene;
+mod server;
+mod short;
+mod socket;
+mod stage;
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // Everything that speaks TLS uses this one provider. It fails only when another is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = cli::Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::say(&format!("torture: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
+    tokio::select! {
+        done = Box::pin(cli.run()) => done,
+        // What was started is ended with what started it.
+        told = tokio::signal::ctrl_c() => told.map(|()| ExitCode::FAILURE).map_err(Into::into),
+    }
+}

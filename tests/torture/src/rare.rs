@@ -1,0 +1,105 @@
+//! Events that a campaign must have hit to be worth something, counted from the history, the tables and the metrics.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::history::Event;
+use crate::proxy::Proxy;
+use crate::server::Counters;
+use crate::tables::Tables;
+
+/// How often each happened.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// A repeat that memory had forgotten was found in the table.
+    repeated: u64,
+    /// An outcome was unknown, and a retry found the command stored.
+    unknown_stored: u64,
+    /// An outcome was unknown, and a retry stored the command.
+    unknown_absent: u64,
+    /// An append was refused because of its fence.
+    fenced: u64,
+    /// A row was locked by somebody else.
+    locked: u64,
+    /// A batch was taken apart to find the append that cannot be stored.
+    bisected: u64,
+    dead_letters: u64,
+    /// An agent took over while a turn was open.
+    taken_over: u64,
+    /// A turn was gone on with by another owner.
+    resumed: u64,
+    /// Connections that were cut as ordered.
+    cut: u64,
+}
+
+impl Rare {
+    pub(crate) fn of(history: &[Event], tables: &Tables, counters: &Counters, proxy: Option<&Proxy>) -> Self {
+        let outcome = |name: &str| {
+            counters.get(&format!("onya_append_outcomes_total{{outcome=\"{name}\"}}")).copied().unwrap_or_default()
+        };
+        let (unknown_stored, unknown_absent) = unknown(history);
+        let count =
+            |is_so: fn(&crate::tables::Turn) -> bool| tables.turns.iter().filter(|turn| is_so(turn)).count() as u64;
+        Self {
+            repeated: outcome("repeated"),
+            unknown_stored,
+            unknown_absent,
+            fenced: outcome("fenced"),
+            locked: outcome("locked"),
+            bisected: counters.get("onya_append_bisections_total").copied().unwrap_or_default(),
+            dead_letters: tables.dead_letters as u64,
+            taken_over: count(|turn| turn.outcome.as_deref() == Some("taken_over")),
+            resumed: count(|turn| turn.attempt > 1),
+            cut: proxy.map_or(0, |proxy| proxy.done() as u64),
+        }
+    }
+
+    /// Those that a campaign on this database should have hit and has not.
+    pub(crate) fn missing(&self, backend: &str) -> Vec<&'static str> {
+        let shared = [
+            ("a repeat answered from the table", self.repeated),
+            ("an unknown outcome that was stored", self.unknown_stored),
+            ("an unknown outcome that was not", self.unknown_absent),
+            ("a batch taken apart", self.bisected),
+            ("a dead letter", self.dead_letters),
+            ("a takeover with an open turn", self.taken_over),
+            ("a turn gone on with by another owner", self.resumed),
+        ];
+        // One process owns everything on SQLite.
+        let fenced = (backend == "postgres").then_some(("a fenced append", self.fenced));
+        shared.into_iter().chain(fenced).filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+    }
+}
+
+/// Commands whose outcome was unknown, and of which a retry then said that they had been stored, and had not.
+fn unknown(history: &[Event]) -> (u64, u64) {
+    let (mut unknown, mut stored, mut absent) = (BTreeSet::new(), 0, 0);
+    for event in history {
+        match event {
+            Event::Lost { who, conversation, id } => drop(unknown.insert((*conversation, *who, id.as_str()))),
+            Event::Refused { who, conversation, id, code } if code == "unknown" => {
+                unknown.insert((*conversation, *who, id.as_str()));
+            }
+            Event::Acked { who, conversation, id, repeated, .. }
+                if unknown.remove(&(*conversation, *who, id.as_str())) =>
+            {
+                stored += u64::from(*repeated);
+                absent += u64::from(!*repeated);
+            }
+            _ => {}
+        }
+    }
+    (stored, absent)
+}
+
+impl fmt::Display for Rare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { repeated, unknown_stored, unknown_absent, fenced, locked, bisected, .. } = self;
+        let Self { dead_letters, taken_over, resumed, cut, .. } = self;
+        write!(
+            f,
+            "repeated {repeated}, unknown {unknown_stored} stored and {unknown_absent} not, fenced {fenced}, locked {locked}, \
+             bisected {bisected}, dead letters {dead_letters}, taken over {taken_over}, resumed {resumed}, cut {cut}"
+        )
+    }
+}

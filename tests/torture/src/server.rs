@@ -1,0 +1,134 @@
+//! The built server: started, killed without a warning, started again on the same data.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::disk::Disk;
+use crate::history::Event;
+use crate::kin::{Kin, mortal};
+
+/// How a server is started.
+pub(crate) struct Launch {
+    pub program: PathBuf,
+    pub folder: PathBuf,
+    pub variables: BTreeMap<String, String>,
+}
+
+/// A running server.
+pub(crate) struct Server {
+    process: Kin,
+    pub address: SocketAddr,
+    metrics: SocketAddr,
+}
+
+/// Counters that a server had when it was last asked, by their line without the number.
+pub(crate) type Counters = BTreeMap<String, u64>;
+
+impl Launch {
+    fn command(&self, disk: Option<&Disk>) -> Result<Command> {
+        let mut command = match disk {
+            Some(disk) => disk.command("KILL")?,
+            None => mortal("KILL"),
+        };
+        command.arg(&self.program).current_dir(&self.folder).env_clear();
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(&self.variables);
+        Ok(command)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("onya.log")
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) async fn start(&self, disk: Option<&Disk>) -> Result<Server> {
+        let mut command = self.command(disk)?;
+        command.arg("serve");
+        let mut process = Kin::start(command, &self.log())?;
+        let line = process.line().await.with_context(|| format!("onya is not ready, see {}", self.log().display()))?;
+        let (address, metrics) = announced(&line).with_context(|| format!("no addresses in {line:?}"))?;
+        Ok(Server { process, address, metrics })
+    }
+
+    /// Runs a subcommand to its end, and gives what it prints.
+    pub(crate) async fn run(&self, disk: Option<&Disk>, arguments: &[&str]) -> Result<String> {
+        let output = self.command(disk)?.args(arguments).output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "onya {arguments:?}: {said}");
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// What all servers have said about their claims.
+    pub(crate) fn claims(&self) -> Result<Vec<Event>> {
+        Ok(claims_in(&std::fs::read_to_string(self.log())?))
+    }
+}
+
+impl Server {
+    /// Ends it without a warning, after a last look at its counters.
+    pub(crate) async fn kill(mut self, counters: &mut Counters) -> Result<()> {
+        self.count(counters).await;
+        self.process.kill().await
+    }
+
+    /// Adds what its counters show.
+    pub(crate) async fn count(&self, counters: &mut Counters) {
+        // A server that does not answer has counted what nobody will know.
+        let Ok(client) = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build() else { return };
+        let Ok(answer) = client.get(format!("http://{}/metrics", self.metrics)).send().await else { return };
+        for line in answer.text().await.unwrap_or_default().lines() {
+            if let Some((name, number)) = line.rsplit_once(' ')
+                && let Ok(number) = number.parse::<u64>()
+            {
+                *counters.entry(name.to_owned()).or_default() += number;
+            }
+        }
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.has_ended()
+    }
+}
+
+/// Reads `onya: http://ADDRESS (metrics: http://ADDRESS/metrics)`.
+fn announced(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let (server, metrics) = line.strip_prefix("onya: http://")?.split_once(" (metrics: http://")?;
+    Some((server.parse().ok()?, metrics.strip_suffix("/metrics)")?.parse().ok()?))
+}
+
+/// The claims that a log in JSON tells of. A line that a kill has cut short says nothing.
+fn claims_in(log: &str) -> Vec<Event> {
+    let claim = |line: &str| {
+        let line: Value = serde_json::from_str(line).ok().filter(|line: &Value| line["message"] == "claimed")?;
+        let conversation = line["conversation"].as_str()?.parse().ok()?;
+        Some(Event::Claimed { conversation, epoch: line["epoch"].as_u64()?, seq: line["seq"].as_u64()? })
+    };
+    log.lines().filter_map(claim).collect()
+}
+
+/// The built program beside this one.
+pub(crate) fn built(name: &str, how: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folders = own.ancestors().skip(1).take(2).map(Path::to_owned);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.exists());
+    found.with_context(|| format!("{name} is missing beside {}: {how}", own.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_are_read_from_the_log_and_torn_lines_are_not() {
+        let id = uuid::Uuid::nil();
+        let line = format!(r#"{{"level":"DEBUG","message":"claimed","conversation":"{id}","epoch":3,"seq":17}}"#);
+        let log = format!("{{\"message\":\"starting\"}}\n{line}\n{}", &line[..40]);
+        let claims = claims_in(&log);
+        assert!(matches!(claims[..], [Event::Claimed { conversation, epoch: 3, seq: 17 }] if conversation == id));
+    }
+}
