@@ -23,6 +23,7 @@ mod guard;
 mod persistence;
 pub mod ports;
 mod reading;
+mod record;
 mod sessions;
 mod settings;
 mod supervisor;
@@ -33,5 +34,6 @@ pub mod testing;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, StaffConnection};
 pub use reading::EntriesPage;
+pub use record::{Looked, Refused};
 pub use sessions::{Ports, Sessions, StartError};
 pub use settings::Settings;
