@@ -24,6 +24,7 @@ mod persistence;
 pub mod planted;
 pub mod ports;
 mod reading;
+mod record;
 mod sessions;
 mod settings;
 mod supervisor;
@@ -34,5 +35,6 @@ pub mod testing;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, StaffConnection};
 pub use reading::EntriesPage;
+pub use record::{Looked, Refused};
 pub use sessions::{Ports, Sessions, StartError};
 pub use settings::Settings;

@@ -5,6 +5,7 @@ mod control;
 mod faults;
 mod reader;
 mod readers;
+mod record;
 mod replies;
 mod shutdown;
 mod walk;
