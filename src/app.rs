@@ -11,6 +11,7 @@ mod goodbye;
 mod probes;
 mod redis;
 mod settings;
+mod upkeep;
 mod world;
 
 use std::fs::DirBuilder;
@@ -28,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::goodbye::Signals;
+use self::upkeep::Upkeep;
 use self::world::{SystemClock, SystemRandom};
 use crate::auth::{Issuer, KeySet, Verifier};
 use crate::config::Config;
@@ -139,6 +141,8 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
     let keys = KeySet::load_or_generate(&config.auth)?;
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let log = connect_store(config, &*clock).await?;
+    let mut upkeep = Upkeep::new(config);
+    upkeep.look().await;
     let redis = redis::connect(&config.redis).await?;
     let model: Arc<dyn Model> = llm::build(settings::llm(config), Arc::clone(&clock), Arc::clone(&random))?;
     let world = Ports { log: Arc::clone(&log), model, clock, random: Arc::clone(&random) };
@@ -164,6 +168,7 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
     servers.spawn(edge::serve(ports.server, edge::router(Arc::clone(&edge)), limits, stop.clone()));
     let metrics = edge::metrics_router(telemetry.metrics.clone());
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
+    servers.spawn(upkeep.watch(stop.clone()));
     servers.close();
     Ok(Running { sessions, edge, stop, servers })
 }

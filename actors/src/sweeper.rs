@@ -1,9 +1,13 @@
 //! Wakes what has no actor and needs one: due timers, and open turns that no living owner works on.
+//!
+//! Each sweep also asks for the name of the history. If it has changed, the store was restored to an earlier state, and
+//! what this process believes of its conversations may never have happened: it ends, and a new one starts clean.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use uuid::Uuid;
 
 use crate::guard::guarded;
 use crate::ports::StoreError;
@@ -17,7 +21,15 @@ pub(crate) struct Sweeper;
 #[derive(Debug)]
 pub(crate) enum SweeperMessage {
     Sweep,
-    Swept(Result<Vec<onya_core::ConversationId>, StoreError>),
+    Swept { due: Result<Vec<onya_core::ConversationId>, StoreError>, history: Result<Uuid, StoreError> },
+}
+
+/// The store is not the one that this process began with.
+#[derive(Debug, thiserror::Error)]
+#[error("the store's history is {history}, this process began with {known}: a new process starts clean")]
+struct HistoryChanged {
+    known: Uuid,
+    history: Uuid,
 }
 
 pub(crate) struct SweeperState {
@@ -51,10 +63,17 @@ impl Actor for Sweeper {
                 let system = Arc::clone(&sweeper.system);
                 sweeper.system.tasks.spawn(async move {
                     let due = guarded(system.log.due(system.clock.now(), PER_SWEEP)).await;
-                    let _ = myself.cast(SweeperMessage::Swept(due));
+                    let history = guarded(system.log.history_epoch()).await;
+                    let _ = myself.cast(SweeperMessage::Swept { due, history });
                 });
             }
-            SweeperMessage::Swept(due) => {
+            SweeperMessage::Swept { due, history } => {
+                let known = sweeper.system.history_epoch;
+                if let Ok(history) = history
+                    && history != known
+                {
+                    return Err(HistoryChanged { known, history }.into());
+                }
                 sweeper.wake(due);
                 let interval = Duration::from_millis(sweeper.system.settings.sweep_interval_ms);
                 myself.send_after(interval, || SweeperMessage::Sweep);

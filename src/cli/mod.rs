@@ -3,9 +3,11 @@
 //! Results go to standard output, everything else (logs, problems) to standard error. Exit codes: 0 done, 1 failed, 2 not
 //! understood.
 
+mod backup;
 mod chat;
 mod check_config;
 mod healthcheck;
+mod history_epoch;
 mod migrate;
 mod output;
 mod replay;
@@ -47,6 +49,12 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Apply a conversation's log again, print every state, and compare the end with what is stored
     Replay(replay::ReplayArgs),
+    /// Copy the embedded database to a new file, while the server works
+    Backup(backup::BackupArgs),
+    /// Put a copy in the place of the embedded database
+    Restore(backup::RestoreArgs),
+    /// Show or renew the name of the history: part of every restore
+    HistoryEpoch(history_epoch::HistoryEpochArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -72,6 +80,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Chat(args) => chat::run(&args),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
         Command::Replay(args) => return replay::run(&args, &settings.load()?),
+        Command::Backup(args) => backup::backup(&args, &settings.load()?),
+        Command::Restore(args) => backup::restore(&args, &settings.load()?),
+        Command::HistoryEpoch(args) => history_epoch::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -86,7 +86,9 @@ suite! {
         only_a_live_member_claims
         snapshot_and_rest_are_the_whole_log
         a_snapshot_of_an_unknown_version_is_ignored
-        crashes_are_counted_within_their_window;
+        crashes_are_counted_within_their_window
+        an_owner_whose_claim_stands_with_a_shorter_log_renews_the_history
+        an_owner_that_was_robbed_or_has_released_renews_nothing;
     reading:
         pages_run_both_ways_in_both_views
         open_conversations_are_listed_newest_first_and_closed_ones_are_not

@@ -9,7 +9,11 @@
 
 pub mod audit;
 mod chain;
+pub mod backup;
+mod calendar;
 mod clock;
+pub mod durability;
+pub mod history;
 pub mod migrations;
 pub mod observe;
 pub mod postgres;
@@ -24,10 +28,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use durability::Durability;
+use history::Renewal;
 use migrations::{Direction, StepStatus};
 use onya_actors::ports::EventLog;
 use replay::Source;
 pub use replay::{ReplayError, Replayed, replay};
+use onya_core::{ConversationId, Seq};
 use uuid::Uuid;
 
 /// Where the store is and how patient its callers are. Not printable: the URL may hold a password.
@@ -160,6 +167,9 @@ pub enum ConnectError {
         /// The first step that is missing.
         version: i64,
     },
+    /// There is no database yet.
+    #[error("there is no history yet: start the server, or run `onya migrate up` and start it")]
+    NoHistory,
     /// A step of the schema failed and was undone.
     #[error("migration {version} failed: {reason}")]
     Migration {
@@ -201,5 +211,52 @@ pub async fn migration_status(settings: &Settings) -> Result<Vec<StepStatus>, Co
     match settings.backend()? {
         Backend::Postgres => postgres::migrate(settings, None).await,
         Backend::Sqlite(file) => sqlite::migrate(&file, None).await,
+    }
+}
+
+/// What an operator should know of a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// What an acknowledgement is worth.
+    pub durability: Durability,
+    /// What else should be seen to; each says what to do.
+    pub notices: Vec<String>,
+}
+
+/// Looks at the database; changes nothing. `expects_standby`: whether one machine is too few.
+pub async fn inspect(settings: &Settings, expects_standby: bool) -> Result<Inspection, ConnectError> {
+    match settings.backend()? {
+        Backend::Postgres => postgres::inspect(settings, expects_standby).await,
+        Backend::Sqlite(file) => sqlite::inspect(&file).await,
+    }
+}
+
+/// The name of the history that positions count in.
+pub async fn history_epoch(settings: &Settings) -> Result<Uuid, ConnectError> {
+    match settings.backend()? {
+        Backend::Postgres => postgres::history::epoch(settings).await,
+        Backend::Sqlite(file) => sqlite::history::epoch(&file).await,
+    }
+}
+
+/// Gives the history a new name: every cursor from before is told so. Running servers notice, end and start clean; the
+/// embedded database must not be in use.
+pub async fn renew_history_epoch(settings: &Settings) -> Result<Renewal, ConnectError> {
+    match settings.backend()? {
+        Backend::Postgres => postgres::history::renew(settings).await,
+        Backend::Sqlite(file) => sqlite::history::renew(&file).await,
+    }
+}
+
+/// Renews the history if the store lacks positions that are known from elsewhere, such as those of the newest anchor,
+/// and says which conversations are too short. A conversation that is not there at all counts for nothing: it may have
+/// been removed on purpose. To be called before [`connect`].
+pub async fn renew_history_if_behind(
+    settings: &Settings,
+    known: &[(ConversationId, Seq)],
+) -> Result<Option<(Renewal, Vec<ConversationId>)>, ConnectError> {
+    match settings.backend()? {
+        Backend::Postgres => postgres::history::renew_if_behind(settings, known).await,
+        Backend::Sqlite(file) => sqlite::history::renew_if_behind(&file, known).await,
     }
 }

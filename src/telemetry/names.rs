@@ -46,6 +46,9 @@ pub const CRASHES_TOTAL: &str = "onya_crashes_total";
 /// Sockets closed because their reader was too slow.
 pub const SLOW_CONSUMERS_TOTAL: &str = "onya_slow_consumers_total";
 
+/// What an operator should see to in the database.
+pub const STORE_WARNINGS: &str = "onya_store_warnings";
+
 /// What a metric counts or measures.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -83,7 +86,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 20] = [
+pub const METRICS: [Metric; 21] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -158,6 +161,13 @@ pub const METRICS: [Metric; 20] = [
     ),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
     metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
+    metric(
+        STORE_WARNINGS,
+        Kind::Gauge,
+        Unit::Count,
+        &["about"],
+        "What an operator should see to in the database: durability of acknowledgements, upkeep",
+    ),
 ];
 
 const fn metric(

@@ -13,10 +13,12 @@
 mod support;
 
 mod architecture;
+mod backup;
 mod bad_input;
 mod chat;
 mod cli;
 mod handoff;
+mod history_epoch;
 mod http;
 mod identity;
 mod lifecycle;

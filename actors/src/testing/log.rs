@@ -114,6 +114,12 @@ impl MemoryLog {
         }
     }
 
+    /// The store was restored: positions count in another history.
+    pub fn renew_history(&self) {
+        let mut inner = self.lock();
+        inner.history_epoch = Uuid::from_u128(inner.history_epoch.as_u128() + 1);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

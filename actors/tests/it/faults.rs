@@ -23,6 +23,14 @@ async fn an_unavailable_store_answers_busy_and_keeps_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_whose_store_was_restored_ends_so_that_a_new_one_starts_clean() {
+    let mut world = World::new().await;
+    world.say("one").await.unwrap();
+    world.log.renew_history();
+    world.sessions.failed().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_outcome_is_found_out_by_a_retry() {
     for (fault, repeated) in [(Fault::UnknownDone, true), (Fault::UnknownLost, false)] {
         let world = World::new().await;

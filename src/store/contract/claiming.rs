@@ -113,3 +113,36 @@ pub(super) async fn crashes_are_counted_within_their_window(backend: &impl Backe
     assert_eq!(node.owned(talk.id(), TAIL).await.recent_crashes, 2);
     assert_eq!(node.owned(other.id(), TAIL).await.recent_crashes, 0);
 }
+
+/// The row as it was before the last append, as after a restore.
+pub(super) async fn an_owner_whose_claim_stands_with_a_shorter_log_renews_the_history(backend: &impl Backend) {
+    let (node, other) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
+    let (mut talk, mut early) = (node.talk().await, node.talk().await);
+    talk.chatter(2).await;
+    let epoch = node.log.history_epoch().await.unwrap();
+    backend.execute("DELETE FROM entries WHERE seq > 1").await;
+    backend.execute("UPDATE conversations SET last_seq = 1").await;
+    assert_eq!(talk.store(talk.say("m1", "hello")).await, AppendOutcome::Fenced);
+    let renewed = other.log.history_epoch().await.unwrap();
+    assert_ne!(renewed, epoch);
+    assert_eq!(talk.store(talk.say("m1", "hello")).await, AppendOutcome::Fenced);
+    assert_eq!(other.log.history_epoch().await.unwrap(), renewed, "it is renewed once");
+    backend.execute("UPDATE conversations SET epoch = 0, nonce = NULL, owner = NULL").await;
+    assert_eq!(early.store(early.say("m1", "hello")).await, AppendOutcome::Fenced);
+    assert_eq!(other.log.history_epoch().await.unwrap(), renewed, "one history is left once");
+}
+
+pub(super) async fn an_owner_that_was_robbed_or_has_released_renews_nothing(backend: &impl Backend) {
+    let node = Node::start(backend, "a").await;
+    let (mut robbed, mut released, mut gone) = (node.talk().await, node.talk().await, node.talk().await);
+    let epoch = node.log.history_epoch().await.unwrap();
+    node.claim(robbed.id()).await.chatter(1).await;
+    node.log.release(&[(released.id(), released.fence)]).await.unwrap();
+    backend
+        .execute("DELETE FROM conversations WHERE id = (SELECT id FROM conversations ORDER BY id DESC LIMIT 1)")
+        .await;
+    for talk in [&mut robbed, &mut released, &mut gone] {
+        assert_eq!(talk.store(talk.say("m1", "hello")).await, AppendOutcome::Fenced);
+    }
+    assert_eq!(node.log.history_epoch().await.unwrap(), epoch);
+}

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::columns::{EntryColumns, HeadColumns, TurnColumns};
 use super::database::Database;
 use super::error::{Fault, describe, fault, of_write};
+use super::history::examine_fenced;
 use crate::store::clock::now_ms;
 use crate::store::stored::{self, StoredAppend};
 
@@ -31,9 +32,22 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     let mut lane = database.lanes.lane().await?;
     let write = write_all(&mut lane.connection, database.append, batch, (items, unstorable));
     outcomes.extend(database.write(write).await?);
-    lane.done();
     outcomes.sort_by_key(|(number, _)| *number);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    if examine(database, &mut lane.connection, (batch, &outcomes)).await {
+        lane.done();
+    }
+    Ok(outcomes)
+}
+
+/// Looks for the reason of a refused fence; whether the connection is still good. The outcomes stand either way.
+async fn examine(database: &Database, connection: &mut PgConnection, appends: (&[Append], &[AppendOutcome])) -> bool {
+    let examining = examine_fenced(connection, database.history_epoch, appends);
+    let examined = database.write(async { examining.await.map_err(of_write) }).await;
+    if let Err(error) = &examined {
+        tracing::warn!(%error, "it could not be looked up why an append was fenced");
+    }
+    examined.is_ok()
 }
 
 /// Turns appends into rows. A conversation that stands in the batch already is told to try again; what has no stored

@@ -28,6 +28,8 @@ pub(super) struct Database {
     /// The statement of a batch.
     pub(super) append: &'static str,
     statement_timeout: Duration,
+    /// The name of the history when this process began.
+    pub(super) history_epoch: Uuid,
 }
 
 impl Database {
@@ -36,7 +38,10 @@ impl Database {
         let mut first = first_connection(&options, settings).await?;
         migrate::run(&mut first, Some(Direction::Up)).await?;
         let history = sqlx::query(include_str!("../queries/begin_history.sql")).bind(Uuid::now_v7());
-        history.execute(&mut first).await.map_err(|error| ConnectError::Unreachable(describe(&error)))?;
+        let failed = |error: sqlx::Error| ConnectError::Unreachable(describe(&error));
+        history.execute(&mut first).await.map_err(failed)?;
+        let history_epoch = sqlx::query_scalar(include_str!("../queries/history_epoch.sql"));
+        let history_epoch = history_epoch.fetch_one(&mut first).await.map_err(failed)?;
         drop(first.close().await);
         let patience = settings.acquire_timeout();
         let pool = PgPoolOptions::new()
@@ -49,7 +54,8 @@ impl Database {
             .after_connect(|connection, _| Box::pin(prepare(connection)))
             .connect_lazy_with(options.clone());
         let lanes = Lanes::new(options, settings);
-        Ok(Self { pool, lanes, append: planted::append(), statement_timeout: settings.statement_timeout() })
+        let (append, statement_timeout) = (planted::append(), settings.statement_timeout());
+        Ok(Self { pool, lanes, append, statement_timeout, history_epoch })
     }
 
     pub(super) const fn pool(&self) -> &PgPool {

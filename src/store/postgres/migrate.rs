@@ -14,7 +14,7 @@ use crate::store::migrations::{
 };
 
 /// The advisory lock; the number is "onya" in ASCII.
-const LOCK: i64 = 0x6f6e_7961;
+pub(super) const LOCK: i64 = 0x6f6e_7961;
 /// Longest wait for the lock, and for the locks that a step needs, in seconds.
 const PATIENCE_S: u64 = 60;
 

@@ -13,6 +13,8 @@ mod claim;
 mod columns;
 mod database;
 mod error;
+pub(super) mod history;
+mod inspect;
 mod migrate;
 mod planted;
 mod read;
@@ -34,7 +36,7 @@ use uuid::Uuid;
 
 use super::migrations::{Direction, StepStatus};
 use super::observe::{pool_connections, timed};
-use super::{ConnectError, Settings};
+use super::{ConnectError, Inspection, Settings};
 
 /// The store on Postgres, as one incarnation uses it.
 pub struct PostgresLog {
@@ -47,6 +49,13 @@ impl PostgresLog {
     pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Self, ConnectError> {
         Ok(Self { database: Database::open(settings, incarnation).await?, incarnation })
     }
+}
+
+/// Reads what decides over the worth of an acknowledgement, and what an operator should know.
+pub(super) async fn inspect(settings: &Settings, expects_standby: bool) -> Result<Inspection, ConnectError> {
+    let options = session::options(settings, None)?;
+    let mut connection = session::first_connection(&options, settings).await?;
+    inspect::inspect(&mut connection, expects_standby).await
 }
 
 /// Moves the schema; with no direction only says what is applied.

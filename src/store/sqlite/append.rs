@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::database::{Database, Writer, commit};
 use super::error::{before, describe, refuses_data};
 use crate::store::chain;
+use super::history::examine_fenced;
 use crate::store::clock::now_ms;
 use crate::store::stored::{self, KeyRow, StoredAppend, StoredEntry, TurnChange};
 
@@ -22,8 +23,18 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
         metrics::counter!("onya_append_bisections_total").increment(1);
         outcomes = append_all(&mut writer, batch, Care::Savepoints).await?;
     }
-    writer.done();
-    outcomes.ok_or_else(|| StoreError::Unavailable("the batch was undone".to_owned()))
+    let Some(outcomes) = outcomes else {
+        writer.done();
+        return Err(StoreError::Unavailable("the batch was undone".to_owned()));
+    };
+    // The outcomes stand, whatever comes of this.
+    match examine_fenced(writer.connection(), database.history_epoch, (batch, &outcomes)).await {
+        Ok(()) => writer.done(),
+        Err(error) => {
+            tracing::warn!(error = describe(&error), "it could not be looked up why an append was fenced");
+        }
+    }
+    Ok(outcomes)
 }
 
 /// How a batch is written.

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::error::{Stage, before, describe, store_error};
-use super::{folder, migrate};
+use super::{folder, history, migrate};
 use crate::store::migrations::Direction;
 use crate::store::{ConnectError, Settings};
 
@@ -28,6 +28,8 @@ pub(super) struct Database {
     writer: Mutex<Option<SqliteConnection>>,
     readers: SqlitePool,
     acquire_timeout: Duration,
+    /// The name of the history when this process began.
+    pub(super) history_epoch: Uuid,
     _lock: File,
 }
 
@@ -49,13 +51,14 @@ impl Database {
             .execute(&mut writer)
             .await
             .map_err(failed)?;
+        let history_epoch = history::read(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(settings.acquire_timeout())
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().pragma("query_only", "on").pragma("cache_size", READER_CACHE));
         let acquire_timeout = settings.acquire_timeout();
-        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, acquire_timeout, _lock: lock })
+        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, acquire_timeout, history_epoch, _lock: lock })
     }
 
     /// The connections that read.
@@ -82,6 +85,11 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// The connection itself, for single statements.
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
     /// Begins a transaction that has the right to write from its first statement on.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
         self.connection.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(before)

@@ -33,6 +33,12 @@ pub(super) async fn run(
     Ok(status(SQLITE, &applied(connection).await.map_err(failed)?))
 }
 
+/// Whether this program can work on the database, after steps that are missing are applied.
+pub(super) async fn fits(connection: &mut SqliteConnection) -> Result<(), ConnectError> {
+    let applied = applied(connection).await.map_err(|error| ConnectError::Unreachable(describe(&error)))?;
+    plan(SQLITE, &applied, Direction::Up).map(drop)
+}
+
 /// The columns of the list of steps; none if it is missing.
 async fn columns(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT name FROM pragma_table_info('schema_migrations')").fetch_all(connection).await

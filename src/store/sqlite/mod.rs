@@ -7,10 +7,12 @@
 mod acts;
 mod append;
 pub(super) mod audit;
+pub(super) mod backup;
 mod claim;
 mod database;
 mod error;
 mod folder;
+pub(super) mod history;
 mod migrate;
 mod read;
 #[cfg(test)]
@@ -33,9 +35,10 @@ use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use sqlx::ConnectOptions as _;
 use uuid::Uuid;
 
+use super::durability::judge_sqlite;
 use super::migrations::{Direction, SQLITE, StepStatus, status};
 use super::observe::{pool_connections, timed};
-use super::{ConnectError, Settings};
+use super::{ConnectError, Inspection, Settings};
 
 /// The embedded store, as one incarnation uses it.
 pub struct SqliteLog {
@@ -48,6 +51,15 @@ impl SqliteLog {
     pub async fn connect(settings: &Settings, file: &Path, incarnation: Uuid) -> Result<Self, ConnectError> {
         Ok(Self { database: Arc::new(Database::open(settings, file).await?), incarnation })
     }
+}
+
+/// Reads what decides over the worth of an acknowledgement.
+pub(super) async fn inspect(file: &Path) -> Result<Inspection, ConnectError> {
+    let failed = |error: sqlx::Error| ConnectError::Unreachable(error::describe(&error));
+    let mut connection = database::options(file).create_if_missing(false).connect().await.map_err(failed)?;
+    let journal_mode = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.map_err(failed)?;
+    let synchronous = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await.map_err(failed)?;
+    Ok(Inspection { durability: judge_sqlite(journal_mode, synchronous), notices: Vec::new() })
 }
 
 /// Moves the schema of this file, under the lock on its folder; with no direction only says what is applied.

@@ -77,10 +77,10 @@ async fn a_list_of_steps_from_before_they_needed_anything_is_read_and_completed(
 }
 
 #[tokio::test]
-async fn whoever_waits_too_long_for_another_process_is_told_so() {
+async fn a_process_that_waits_for_another_goes_on_as_soon_as_it_is_done() {
     let backend = TestPostgres::empty().await;
     let mut other = backend.direct().await;
-    sqlx::query("SELECT pg_advisory_lock(1869510497)").execute(&mut other).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(migrate::LOCK).execute(&mut other).await.unwrap();
     let settings = backend.settings();
     let waiting = crate::store::migrate(&settings, Direction::Up);
     let released = async {
@@ -88,5 +88,5 @@ async fn whoever_waits_too_long_for_another_process_is_told_so() {
         other.close().await.unwrap();
     };
     let (steps, ()) = tokio::join!(waiting, released);
-    assert_eq!(applied(&steps.unwrap()), POSTGRES.len(), "it goes on as soon as the other is done");
+    assert_eq!(applied(&steps.unwrap()), POSTGRES.len());
 }
