@@ -211,3 +211,29 @@ fn long_files_are_listed() {
         }
     }
 }
+
+/// Where faults may be planted: the list of them, and the statements that are wrong.
+const PLANTED: &[&str] = &["actors/src/planted.rs", "src/store/postgres/planted.rs"];
+
+#[test]
+fn faults_are_planted_in_two_files_and_by_no_default() {
+    let planted = format!("feature = {:?}", "planted");
+    let found: BTreeSet<_> = crates()
+        .iter()
+        .flat_map(|(_, folder)| sources(&folder.join("src")))
+        .filter(|(_, text)| text.contains(&planted))
+        .map(|(file, _)| file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(found, PLANTED.iter().map(|file| (*file).to_owned()).collect());
+    for (folder, _) in crates() {
+        assert!(manifest(&folder).get("features").is_none_or(|features| features.get("default").is_none()));
+    }
+}
+
+#[test]
+fn the_built_program_has_no_planted_fault() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_onya")).unwrap();
+    let variable = b"PLANTED_FAULT";
+    assert!(memchr::memmem::find(&program, variable).is_none(), "built with the feature `planted`");
+    assert!(memchr::memmem::find(&program, b"ONYA_CONFIG").is_some(), "what is looked for would be found");
+}

@@ -2,16 +2,17 @@
 # The stages in order, each with its budget: what a machine with 2 cores needs from nothing, with some air.
 # A budget is a promise to the reader, not an assertion; exceeding it is reported and fails nothing.
 
-STAGES=(fmt clippy doc web test client k6 browser)
-TOTAL_BUDGET_SECONDS=1500
+STAGES=(fmt clippy doc web test faults client k6 browser)
+TOTAL_BUDGET_SECONDS=1650
 SETUP_BUDGET_SECONDS=120
-declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=270 [doc]=80 [web]=90 [test]=570 [client]=120 [k6]=50 [browser]=180)
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=270 [doc]=80 [web]=90 [test]=570 [faults]=150 [client]=120 [k6]=50 [browser]=180)
 declare -A PURPOSE=(
   [fmt]='cargo fmt --all --check'
   [clippy]='cargo clippy on every target, warnings are errors'
   [doc]='cargo doc of our crates, private items too, warnings are errors'
   [web]='lint, types and unit tests of web/, and that web/dist is what its sources build to'
   [test]='cargo test --workspace: everything, the built binary included'
+  [faults]='short fault campaigns on both databases, and one for each planted fault, which must be found'
   [client]='the client kit against the built binary behind a bad network'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
   [browser]='stories of customers, sites and staff in a real Chromium on the built binary'
@@ -74,6 +75,13 @@ count_tests() {
 # the tests need left out.
 build_onya() { run_in_group cargo test --workspace --locked --no-run; }
 
+# The program with planted faults is a second one; the one that is tested has none.
+stage_faults() {
+  build_onya || return
+  run_in_group cargo build --locked -p onya -p onya-torture --features onya/planted --bin onya-planted --bin torture || return
+  run_in_group "$TARGET_DIR/debug/torture" short
+}
+
 stage_k6() {
   build_onya || return
   start_onya || return
@@ -100,6 +108,7 @@ prepare_stages() {
     *' test '*) start_test_environment ;;
     *' k6 '*) provide_tools k6 ;;
   esac
+  [[ " $* " != *' faults '* ]] || provide_tools postgres
   [[ " $* " != *' web '* && " $* " != *' client '* && " $* " != *' browser '* ]] || provide_tools web
   [[ " $* " != *' browser '* ]] || provide_tools browser
   make_private_dir

@@ -204,7 +204,7 @@ pub(crate) fn check_folder(folder: &Path, settled: bool) -> Result<Vec<Violation
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { sent, acked, refused, lost } = self.counts;
+        let Counts { sent, acked, refused, lost, .. } = self.counts;
         let planted = self.plan.planted.as_deref().map(|name| format!(" with {name}")).unwrap_or_default();
         let faults = self.plan.faults.len() * self.plan.rounds;
         write!(

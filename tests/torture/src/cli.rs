@@ -87,6 +87,11 @@ impl Limits {
 }
 
 impl Cli {
+    /// Whether campaigns are run, which may need small disks.
+    pub(crate) const fn needs_disks(&self) -> bool {
+        !matches!(self.command, Command::Check(_))
+    }
+
     pub(crate) async fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Run(args) => run(args).await,
@@ -132,7 +137,9 @@ fn report(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
         Ok(outcome) => {
             say(&outcome.to_string());
             outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
-            outcome.violations.is_empty() != args.planted.is_some()
+            let missing = if args.is_whole() { outcome.rare.missing(outcome.backend) } else { Vec::new() };
+            missing.iter().for_each(|name| say(&format!("  not hit: {name}")));
+            outcome.violations.is_empty() != args.planted.is_some() && missing.is_empty()
         }
         Err(error) => {
             say(&format!("seed {seed}: {error:#}"));
@@ -150,6 +157,11 @@ impl RunArgs {
         let all = if self.backend == Backend::Postgres { Fault::POSTGRES } else { Fault::SQLITE };
         let wanted = if self.faults.is_empty() { all.to_vec() } else { self.faults.clone() };
         wanted.into_iter().filter(|fault| !self.without.contains(fault)).collect()
+    }
+
+    /// Whether all faults strike a sound program: then every rare event must have been hit.
+    const fn is_whole(&self) -> bool {
+        self.faults.is_empty() && self.without.is_empty() && self.planted.is_none()
     }
 
     fn plan(&self, seed: u64, folder: PathBuf) -> Result<Plan> {

@@ -2,7 +2,8 @@
 //!
 //! Everything that is sent has a name, is sent in order, and is sent again under its name until it has an outcome. A
 //! customer gives a message up only when told `busy`, or now and then when told `unknown`; what was refused each time
-//! must never appear. Now and then a customer sends something again that was acknowledged long ago.
+//! must never appear. Now and then a customer sends something again that was acknowledged long ago, or is cut off from
+//! the answers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -49,6 +50,8 @@ struct Message {
     open: usize,
     /// Whether it may be stored although no answer said so.
     uncertain: bool,
+    /// Whether it was acknowledged long ago, so that nothing need wait for it.
+    old: bool,
 }
 
 impl Customer {
@@ -99,6 +102,10 @@ impl Customer {
                 return self.lose();
             }
         }
+        // The network breaks too, and the answers to what was just sent are lost.
+        if !self.scene.is_over() && self.dice.random_ratio(1, 100) {
+            return self.lose();
+        }
         self.listen(self.scene.patience).await;
     }
 
@@ -112,10 +119,10 @@ impl Customer {
 
     /// Finds something to say.
     fn think(&mut self) {
-        let old = self.stored.len().saturating_sub(2 * REMEMBERED);
-        if old > 0 && self.dice.random_ratio(1, 20) {
+        let old = self.stored.len().saturating_sub(REMEMBERED + WAITING);
+        if old > 0 && self.dice.random_ratio(1, 8) {
             let (id, text) = self.stored[self.dice.random_range(0..old)].clone();
-            return self.outbox.push_back(Message { id, text, open: 0, uncertain: true });
+            return self.outbox.push_back(Message { id, text, open: 0, uncertain: true, old: true });
         }
         self.said += 1;
         let id = format!("m{}", self.said);
@@ -125,12 +132,12 @@ impl Customer {
             3..15 => "/mock long 60".to_owned(),
             _ => format!("{} {id}", self.guest.participant),
         };
-        self.outbox.push_back(Message { id, text, open: 0, uncertain: false });
+        self.outbox.push_back(Message { id, text, open: 0, uncertain: false, old: false });
     }
 
     async fn send_next(&mut self) -> bool {
         let Some(socket) = &mut self.socket else { return false };
-        let after = self.sent.checked_sub(1).map(|before| self.outbox[before].id.clone());
+        let after = self.outbox.iter().take(self.sent).rfind(|message| !message.old).map(|message| message.id.clone());
         let message = &mut self.outbox[self.sent];
         self.sent += 1;
         message.open += 1;

@@ -1,73 +1,68 @@
-//! A small disk in memory, that can be filled. It lies in a mount namespace of its own, which a process of ours holds
-//! open: nothing is left behind when that ends, however it ends.
+//! A small disk in memory, that can be filled.
+//!
+//! It is mounted in a mount namespace that this program enters at its start, and that ends with it: nothing is left
+//! behind, and nobody else sees it.
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use tokio::process::Command;
 
-use crate::kin::{Kin, mortal};
+/// Set for the program inside: `root`, or `user` for a namespace whose root is an ordinary user outside.
+const INSIDE: &str = "TORTURE_NAMESPACE";
 
-/// A folder that is a disk of its own for whoever is started with [`Disk::command`].
-pub(crate) struct Disk {
-    holder: Kin,
-    path: PathBuf,
+/// Starts this program again in a mount namespace of its own; returns if it is in one.
+pub(crate) fn enter_namespace() -> Result<()> {
+    if std::env::var_os(INSIDE).is_some() {
+        return Ok(());
+    }
+    let root = rustix::process::geteuid().is_root();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private"]);
+    if !root {
+        command.arg("--map-root-user");
+    }
+    command.arg(std::env::current_exe()?).args(std::env::args_os().skip(1));
+    command.env(INSIDE, if root { "root" } else { "user" });
+    Err(command.exec()).context("no mount namespace for small disks: apt-get install util-linux")
 }
 
-/// Whether this is root, who may mount and start PostgreSQL as somebody else.
+/// Whether this is root, also outside of the namespace: PostgreSQL is then started as somebody else.
 pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    rustix::process::geteuid().is_root() && std::env::var(INSIDE).as_deref() != Ok("user")
+}
+
+/// A folder that is a disk of its own.
+pub(crate) struct Disk {
+    path: PathBuf,
 }
 
 impl Disk {
     /// Mounts it on a new folder `disk` below `folder`.
-    pub(crate) async fn mount(folder: &Path, mib: usize) -> Result<Self> {
+    pub(crate) fn mount(folder: &Path, mib: usize) -> Result<Self> {
         let path = folder.join("disk");
         std::fs::create_dir_all(&path)?;
-        let mut command = mortal("KILL");
-        command.arg("unshare").arg("--mount");
-        if !is_root() {
-            command.arg("--map-root-user");
-        }
-        let script =
-            format!("mount -t tmpfs -o size={mib}m,mode=755 tmpfs \"$0\" && echo mounted && exec sleep infinity");
-        command.args(["sh", "-c", &script]).arg(&path);
-        let mut holder = Kin::start(command, &folder.join("disk.log"))?;
-        let said = holder.line().await.context(
-            "a small disk cannot be mounted: that needs root, or user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
-        )?;
-        anyhow::ensure!(said == "mounted", "the small disk says {said}");
-        Ok(Self { holder, path })
+        let options = format!("size={mib}m,mode=755");
+        let output = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(
+            output.status.success(),
+            "a small disk cannot be mounted ({}): that needs root; or leave it out with --without disk-full",
+            said.trim()
+        );
+        Ok(Self { path })
     }
 
-    /// A command that sees the disk.
-    pub(crate) fn command(&self, signal: &str) -> Result<Command> {
-        let holder = self.holder.pid().context("the disk is gone")?;
-        let mut command = mortal(signal);
-        command.args(["nsenter", "--mount", "--target", &holder.as_raw_nonzero().to_string()]);
-        if !is_root() {
-            command.args(["--user", "--preserve-credentials"]);
-        }
-        command.arg("--");
-        Ok(command)
-    }
-
-    /// The disk's path for those who see it.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The disk's path for this program, which does not.
-    pub(crate) fn seen(&self) -> Result<PathBuf> {
-        let holder = self.holder.pid().context("the disk is gone")?;
-        Ok(PathBuf::from(format!("/proc/{}/root{}", holder.as_raw_nonzero(), self.path.display())))
-    }
-
     /// Fills it to the last block.
     pub(crate) fn fill(&self) -> Result<()> {
-        let mut file = File::create(self.ballast()?)?;
+        let mut file = File::create(self.ballast())?;
         for block in [1 << 20, 4096] {
             let block = vec![0; block];
             while file.write_all(&block).is_ok() {}
@@ -77,10 +72,17 @@ impl Disk {
 
     /// Frees what was filled.
     pub(crate) fn free(&self) -> Result<()> {
-        Ok(std::fs::remove_file(self.ballast()?)?)
+        Ok(std::fs::remove_file(self.ballast())?)
     }
 
-    fn ballast(&self) -> Result<PathBuf> {
-        Ok(self.seen()?.join("ballast"))
+    fn ballast(&self) -> PathBuf {
+        self.path.join("ballast")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // What still uses it ends with this program.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
     }
 }

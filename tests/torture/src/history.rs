@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// One line of a history.
@@ -82,6 +83,8 @@ pub(crate) struct Counts {
     pub sent: usize,
     pub acked: usize,
     pub refused: usize,
+    /// Those among them that may be tried again: the store takes nothing just now, or nobody knows.
+    pub put_off: usize,
     pub lost: usize,
 }
 
@@ -89,24 +92,37 @@ pub(crate) struct Counts {
 pub(crate) struct History {
     out: Mutex<BufWriter<File>>,
     counts: watch::Sender<Counts>,
+    began: Instant,
+}
+
+/// A line, with the time since the history began.
+#[derive(Serialize, Deserialize)]
+struct Line<E> {
+    at_ms: u64,
+    #[serde(flatten)]
+    event: E,
 }
 
 impl History {
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(Self { out: Mutex::new(BufWriter::new(file)), counts: watch::Sender::default() })
+        Ok(Self { out: Mutex::new(BufWriter::new(file)), counts: watch::Sender::default(), began: Instant::now() })
     }
 
     pub(crate) fn note(&self, event: &Event) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // A history that cannot be written lacks its end, and what it lacks the checker finds missing.
+        let line = Line { at_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), event };
         let _ =
-            serde_json::to_writer(&mut *out, event).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n"));
+            serde_json::to_writer(&mut *out, &line).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n"));
         drop(out);
         self.counts.send_modify(|counts| match event {
             Event::Sent { .. } => counts.sent += 1,
             Event::Acked { .. } => counts.acked += 1,
-            Event::Refused { .. } => counts.refused += 1,
+            Event::Refused { code, .. } => {
+                counts.refused += 1;
+                counts.put_off += usize::from(code == "busy" || code == "unknown");
+            }
             Event::Lost { .. } => counts.lost += 1,
             _ => {}
         });
@@ -130,5 +146,5 @@ impl History {
 /// Reads a history back.
 pub(crate) fn read(path: &Path) -> Result<Vec<Event>> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    BufReader::new(file).lines().map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+    BufReader::new(file).lines().map(|line| Ok(serde_json::from_str::<Line<Event>>(&line?)?.event)).collect()
 }

@@ -29,12 +29,14 @@ mod tables;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     // Everything that speaks TLS uses this one provider. It fails only when another is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = cli::Cli::parse();
-    match run(cli) {
+    let inside = if cli.needs_disks() { disk::enter_namespace() } else { Ok(()) };
+    match inside.and_then(|()| run(cli)) {
         Ok(code) => code,
         Err(error) => {
             output::say(&format!("torture: {error:#}"));
@@ -48,6 +50,14 @@ async fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     tokio::select! {
         done = Box::pin(cli.run()) => done,
         // What was started is ended with what started it.
-        told = tokio::signal::ctrl_c() => told.map(|()| ExitCode::FAILURE).map_err(Into::into),
+        told = told_to_stop() => told.map(|()| ExitCode::FAILURE),
+    }
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = term.recv() => Ok(()),
+        told = tokio::signal::ctrl_c() => Ok(told?),
     }
 }

@@ -172,10 +172,10 @@ impl Nemesis<'_> {
 /// The sessions of the server's.
 pub(crate) const OURS: &str = "pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'onya %'";
 
-/// Waits until clients have been refused or cut off, which they are sooner or later.
+/// Waits until clients have been told that something is wrong, which they are sooner or later.
 async fn felt(history: &History, lengths: Lengths) {
     let before = history.counts();
-    let felt = history.until(|counts| counts.refused + counts.lost >= before.refused + before.lost + lengths.refusals);
+    let felt = history.until(|counts| counts.put_off >= before.put_off + lengths.refusals);
     // If nobody feels it, nothing was broken either.
     let _ = timeout(lengths.most, felt).await;
 }

@@ -42,13 +42,12 @@ impl Postgres {
         if !is_root() {
             bail!("the campaigns on PostgreSQL mount a small disk for it and need root: sudo ./tests/run faults");
         }
-        let disk = Disk::mount(folder, DISK_MIB).await?;
-        // The unprivileged user of the server must reach its folder.
-        let data = disk.seen()?.join("postgres");
+        let disk = Disk::mount(folder, DISK_MIB)?;
+        let data = disk.path().join("postgres");
         std::fs::create_dir(&data)?;
-        run(disk.command("KILL")?.arg("chown").arg(user()?).arg(disk.path().join("postgres"))).await?;
-        let mut initdb = as_user(&disk, "KILL")?;
-        initdb.arg(bin.join("initdb")).arg("--pgdata").arg(disk.path().join("postgres"));
+        run(Command::new("chown").arg(user()?).arg(&data)).await?;
+        let mut initdb = as_user("KILL")?;
+        initdb.arg(bin.join("initdb")).arg("--pgdata").arg(&data);
         initdb.args([
             "--username=onya",
             "--auth=trust",
@@ -155,10 +154,8 @@ fn user() -> Result<&'static str> {
     Ok(if users.lines().any(|line| line.starts_with("postgres:")) { "postgres" } else { "nobody" })
 }
 
-fn as_user(disk: &Disk, signal: &str) -> Result<Command> {
-    let mut command = disk.command("KILL")?;
-    let user = user()?;
-    // The wish to end with this program is lost with the change of the user, so it is said again.
+fn as_user(signal: &str) -> Result<Command> {
+    let (mut command, user) = (Command::new("setpriv"), user()?);
     command.args(["setpriv", "--reuid", user, "--regid", user_group(user), "--clear-groups", "--pdeathsig", signal]);
     command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/");
     Ok(command)
@@ -169,7 +166,7 @@ fn user_group(user: &str) -> &str {
 }
 
 fn launch(disk: &Disk, bin: &Path, folder: &Path, port: u16) -> Result<Kin> {
-    let mut command = as_user(disk, "INT")?;
+    let mut command = as_user("INT")?;
     command.arg(bin.join("postgres")).arg("-D").arg(disk.path().join("postgres")).args(["-p", &port.to_string()]);
     for setting in [
         "listen_addresses=127.0.0.1",

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::disk::Disk;
 use crate::history::Event;
 use crate::kin::{Kin, mortal};
 
@@ -31,14 +30,11 @@ pub(crate) struct Server {
 pub(crate) type Counters = BTreeMap<String, u64>;
 
 impl Launch {
-    fn command(&self, disk: Option<&Disk>) -> Result<Command> {
-        let mut command = match disk {
-            Some(disk) => disk.command("KILL")?,
-            None => mortal("KILL"),
-        };
+    fn command(&self) -> Command {
+        let mut command = mortal("KILL");
         command.arg(&self.program).current_dir(&self.folder).env_clear();
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(&self.variables);
-        Ok(command)
+        command
     }
 
     fn log(&self) -> PathBuf {
@@ -46,8 +42,8 @@ impl Launch {
     }
 
     /// Starts it and waits until it is ready.
-    pub(crate) async fn start(&self, disk: Option<&Disk>) -> Result<Server> {
-        let mut command = self.command(disk)?;
+    pub(crate) async fn start(&self) -> Result<Server> {
+        let mut command = self.command();
         command.arg("serve");
         let mut process = Kin::start(command, &self.log())?;
         let line = process.line().await.with_context(|| format!("onya is not ready, see {}", self.log().display()))?;
@@ -56,8 +52,8 @@ impl Launch {
     }
 
     /// Runs a subcommand to its end, and gives what it prints.
-    pub(crate) async fn run(&self, disk: Option<&Disk>, arguments: &[&str]) -> Result<String> {
-        let output = self.command(disk)?.args(arguments).output().await?;
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command().args(arguments).output().await?;
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "onya {arguments:?}: {said}");
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())

@@ -20,22 +20,29 @@ const SEED: u64 = 20_261;
 /// Campaigns with planted faults that run side by side.
 const SIDE_BY_SIDE: usize = 4;
 
-/// A planted fault, the faults that bring it to light, and the promises of which one is then broken.
+/// A planted fault, what brings it to light, and the promise that is then broken.
 struct Planted {
     name: &'static str,
     faults: &'static [Fault],
     rounds: usize,
-    promises: &'static [u8],
+    customers: usize,
+    pause: usize,
+    promise: u8,
+}
+
+const fn planted(name: &'static str, faults: &'static [Fault], rounds: usize, promise: u8) -> Planted {
+    Planted { name, faults, rounds, customers: 6, pause: 60, promise }
 }
 
 const PLANTED: &[Planted] = &[
-    Planted { name: "ack-before-commit", faults: &[Fault::CutRequests], rounds: 3, promises: &[1] },
-    Planted { name: "exists-fence", faults: &[Fault::Namesake], rounds: 4, promises: &[6] },
-    Planted { name: "on-conflict", faults: &[Fault::EatReplies], rounds: 3, promises: &[3] },
-    Planted { name: "no-dedupe", faults: &[Fault::EatReplies], rounds: 3, promises: &[2] },
-    Planted { name: "publish-before-commit", faults: &[Fault::CutRequests], rounds: 4, promises: &[3] },
-    Planted { name: "blind-retry", faults: &[Fault::EatReplies], rounds: 5, promises: &[2] },
-    Planted { name: "final-without-control", faults: &[Fault::KillServer], rounds: 2, promises: &[9] },
+    planted("exists-fence", &[Fault::Namesake], 4, 6),
+    planted("ack-before-commit", &[Fault::CutRequests], 2, 1),
+    // The server must have forgotten a command before its repeat reaches the table: few customers say much.
+    Planted { customers: 2, pause: 250, ..planted("on-conflict", &[Fault::KillServer], 1, 3) },
+    planted("no-dedupe", &[Fault::EatReplies], 2, 2),
+    planted("publish-before-commit", &[Fault::CutRequests], 4, 3),
+    planted("blind-retry", &[Fault::EatReplies], 5, 2),
+    planted("final-without-control", &[Fault::KillServer], 2, 9),
 ];
 
 pub(crate) async fn run() -> Result<ExitCode> {
@@ -99,18 +106,18 @@ async fn catch(fault: &Planted, program: &Path, folder: &Path, postgres: &Postgr
         planted: Some(fault.name.to_owned()),
         faults: fault.faults.to_vec(),
         rounds: fault.rounds,
-        customers: 6,
+        customers: fault.customers,
         agents: 1,
-        pause: 60,
+        pause: fault.pause,
         limits: Limits::QUICK,
         folder: folder.join(fault.name),
     };
     let outcome = Box::pin(campaign::run(plan, Some(postgres))).await.with_context(|| fault.name)?;
-    let caught = outcome.violations.iter().any(|violation| fault.promises.contains(&violation.promise));
     say(&outcome.to_string());
-    match outcome.violations.first() {
-        Some(violation) => say(&format!("  {violation}")),
-        None => say("  the checker found nothing"),
+    let found = outcome.violations.iter().find(|violation| violation.promise == fault.promise);
+    match found {
+        Some(violation) => say(&format!("  caught: {violation}")),
+        None => say(&format!("  not caught: promise {} is not broken", fault.promise)),
     }
-    Ok(caught)
+    Ok(found.is_some())
 }

@@ -49,6 +49,7 @@ impl Stage {
     /// Makes a database and starts a server on it.
     pub(crate) async fn set(setting: Setting<'_>, postgres: Option<&Postgres>) -> Result<Self> {
         let Setting { folder, program, mut variables, faults } = setting;
+        anyhow::ensure!(!folder.exists(), "{} holds another campaign", folder.display());
         std::fs::create_dir_all(folder)?;
         let history = Arc::new(History::create(&folder.join("history.jsonl"))?);
         let (mut proxy, mut disk, mut database) = (None, None, String::new());
@@ -62,7 +63,7 @@ impl Stage {
             }
             None => {
                 if faults.contains(&Fault::DiskFull) {
-                    disk = Some(Disk::mount(folder, DISK_MIB).await?);
+                    disk = Some(Disk::mount(folder, DISK_MIB)?);
                 }
                 let place = disk.as_ref().map_or(folder, Disk::path).join("onya.db");
                 variables.insert("DATABASE_URL".to_owned(), format!("sqlite://{}", place.display()));
@@ -73,7 +74,7 @@ impl Stage {
         let servers = Vec::new();
         let counters = Counters::new();
         let mut stage = Self { history, addresses, proxy, disk, database, counters, launch, servers };
-        stage.launch.run(stage.disk.as_ref(), &["migrate", "up"]).await?;
+        stage.launch.run(&["migrate", "up"]).await?;
         stage.poison(postgres).await?;
         stage.add_server().await?;
         Ok(stage)
@@ -105,7 +106,7 @@ impl Stage {
 
     /// Starts one more server under the same name; the number of the one before it.
     pub(crate) async fn add_server(&mut self) -> Result<usize> {
-        let started = self.launch.start(self.disk.as_ref()).await?;
+        let started = self.launch.start().await?;
         self.servers.push(started);
         self.announce();
         Ok(self.servers.len().saturating_sub(2))
@@ -135,7 +136,7 @@ impl Stage {
 
     /// A token for staff.
     pub(crate) async fn staff_token(&self, name: &str) -> Result<String> {
-        self.launch.run(self.disk.as_ref(), &["token", "--role", "agent", "--name", name]).await
+        self.launch.run(&["token", "--role", "agent", "--name", name]).await
     }
 
     /// Waits until so many commands more are acknowledged; whether they were in time.
@@ -149,10 +150,9 @@ impl Stage {
         self.servers.iter_mut().any(Server::has_ended)
     }
 
-    /// The file as this program sees it.
+    /// The address of the file.
     pub(crate) fn sqlite_url(&self) -> Result<String> {
-        let folder = self.disk.as_ref().map_or_else(|| Ok(self.launch.folder.clone()), Disk::seen)?;
-        Ok(format!("sqlite://{}", folder.join("onya.db").display()))
+        self.launch.variables.get("DATABASE_URL").cloned().context("no database")
     }
 
     pub(crate) fn source(&self, postgres: Option<&Postgres>) -> Result<Source> {
