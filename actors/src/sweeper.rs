@@ -1,4 +1,7 @@
 //! Wakes what has no actor and needs one: due timers, and open turns that no living owner works on.
+//!
+//! After a start it also goes once through the closed conversations, a batch with each sweep, and gives them the deadline
+//! that the retention in force asks for: it may have been another one when they were closed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +9,13 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::guard::guarded;
-use crate::ports::StoreError;
+use crate::ports::{Closed, StoreError};
 use crate::system::System;
 
 /// Conversations woken in one sweep.
 const PER_SWEEP: usize = 100;
+/// Closed conversations whose deadline is looked at in one sweep.
+const SCHEDULED_PER_SWEEP: usize = 500;
 
 pub(crate) struct Sweeper;
 
@@ -18,12 +23,21 @@ pub(crate) struct Sweeper;
 pub(crate) enum SweeperMessage {
     Sweep,
     Swept(Result<Vec<onya_core::ConversationId>, StoreError>),
+    Scheduled(Result<Option<Closed>, StoreError>),
 }
 
 pub(crate) struct SweeperState {
     system: Arc<System>,
     /// Whether the last sweep failed; said once, not every second.
     failing: bool,
+    schedule: Schedule,
+}
+
+/// How far the pass through the closed conversations has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Schedule {
+    After(Option<Closed>),
+    Done,
 }
 
 impl Actor for Sweeper {
@@ -37,7 +51,7 @@ impl Actor for Sweeper {
         system: Arc<System>,
     ) -> Result<SweeperState, ActorProcessingErr> {
         myself.cast(SweeperMessage::Sweep)?;
-        Ok(SweeperState { system, failing: false })
+        Ok(SweeperState { system, failing: false, schedule: Schedule::After(None) })
     }
 
     async fn handle(
@@ -48,6 +62,7 @@ impl Actor for Sweeper {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SweeperMessage::Sweep => {
+                sweeper.schedule_retention(&myself);
                 let system = Arc::clone(&sweeper.system);
                 sweeper.system.tasks.spawn(async move {
                     let due = guarded(system.log.due(system.clock.now(), PER_SWEEP)).await;
@@ -59,12 +74,26 @@ impl Actor for Sweeper {
                 let interval = Duration::from_millis(sweeper.system.settings.sweep_interval_ms);
                 myself.send_after(interval, || SweeperMessage::Sweep);
             }
+            SweeperMessage::Scheduled(Ok(Some(reached))) => sweeper.schedule = Schedule::After(Some(reached)),
+            SweeperMessage::Scheduled(Ok(None)) => sweeper.schedule = Schedule::Done,
+            // The same batch again, with the next sweep.
+            SweeperMessage::Scheduled(Err(error)) => tracing::warn!(%error, "the retention could not be scheduled"),
         }
         Ok(())
     }
 }
 
 impl SweeperState {
+    fn schedule_retention(&self, myself: &ActorRef<SweeperMessage>) {
+        let Schedule::After(after) = self.schedule else { return };
+        let (system, myself) = (Arc::clone(&self.system), myself.clone());
+        self.system.tasks.spawn(async move {
+            let kept_ms = system.settings.policy.retention_ms;
+            let reached = guarded(system.log.schedule_retention(kept_ms, after, SCHEDULED_PER_SWEEP)).await;
+            let _ = myself.cast(SweeperMessage::Scheduled(reached));
+        });
+    }
+
     fn wake(&mut self, due: Result<Vec<onya_core::ConversationId>, StoreError>) {
         match due {
             Ok(due) => {

@@ -9,6 +9,7 @@
 
 mod chain;
 mod clock;
+mod erasure;
 pub mod migrations;
 pub mod observe;
 pub mod postgres;

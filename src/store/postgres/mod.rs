@@ -10,6 +10,7 @@ mod append;
 mod claim;
 mod columns;
 mod database;
+mod erase;
 mod error;
 mod migrate;
 mod read;

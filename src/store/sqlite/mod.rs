@@ -7,6 +7,7 @@
 mod append;
 mod claim;
 mod database;
+mod erase;
 mod error;
 mod folder;
 mod migrate;
