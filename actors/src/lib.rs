@@ -19,6 +19,7 @@ mod connection;
 mod conversation;
 mod desk;
 mod directory;
+mod erasure;
 mod guard;
 mod persistence;
 pub mod planted;
@@ -34,6 +35,7 @@ mod system;
 pub mod testing;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, StaffConnection};
+pub use erasure::ErasedConversation;
 pub use reading::EntriesPage;
 pub use record::{Looked, Refused};
 pub use sessions::{Ports, Sessions, StartError};

@@ -2,6 +2,8 @@
 //!
 //! Every port says what its errors mean for the caller: whether nothing happened, or nobody knows.
 
+mod erasure;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,9 +13,11 @@ use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
 use uuid::Uuid;
 
+pub use self::erasure::{Closed, CustomerConversation, Erasure, HOLD_POSTPONES_MS, LegalHold};
+
 /// The store: the only truth for ownership, log, turns, timers and the queue.
 #[async_trait]
-pub trait EventLog: Send + Sync + 'static {
+pub trait EventLog: Erasure {
     /// Registers this start of the process under its node's name and marks earlier incarnations of that name dead,
     /// in one transaction. Called once, before anything else.
     async fn register(&self, member: &Member) -> Result<(), StoreError>;
@@ -207,6 +211,8 @@ pub enum AppendOutcome {
     Locked,
     /// Not stored, and never will be: the store cannot hold it. It lies among the dead letters.
     Poisoned,
+    /// Not stored, and nothing erased: the customer is on hold. Only an erasure has this outcome.
+    OnHold,
 }
 
 impl AppendOutcome {

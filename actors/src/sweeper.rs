@@ -2,6 +2,9 @@
 //!
 //! Each sweep also asks for the name of the history. If it has changed, the store was restored to an earlier state, and
 //! what this process believes of its conversations may never have happened: it ends, and a new one starts clean.
+//!
+//! After a start it also goes once through the closed conversations, a batch with each sweep, and gives them the deadline
+//! that the retention in force asks for: it may have been another one when they were closed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +13,13 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use uuid::Uuid;
 
 use crate::guard::guarded;
-use crate::ports::StoreError;
+use crate::ports::{Closed, StoreError};
 use crate::system::System;
 
 /// Conversations woken in one sweep.
 const PER_SWEEP: usize = 100;
+/// Closed conversations whose deadline is looked at in one sweep.
+const SCHEDULED_PER_SWEEP: usize = 500;
 
 pub(crate) struct Sweeper;
 
@@ -22,6 +27,7 @@ pub(crate) struct Sweeper;
 pub(crate) enum SweeperMessage {
     Sweep,
     Swept { due: Result<Vec<onya_core::ConversationId>, StoreError>, history: Result<Uuid, StoreError> },
+    Scheduled(Result<Option<Closed>, StoreError>),
 }
 
 /// The store is not the one that this process began with.
@@ -36,6 +42,14 @@ pub(crate) struct SweeperState {
     system: Arc<System>,
     /// Whether the last sweep failed; said once, not every second.
     failing: bool,
+    schedule: Schedule,
+}
+
+/// How far the pass through the closed conversations has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Schedule {
+    After(Option<Closed>),
+    Done,
 }
 
 impl Actor for Sweeper {
@@ -49,7 +63,7 @@ impl Actor for Sweeper {
         system: Arc<System>,
     ) -> Result<SweeperState, ActorProcessingErr> {
         myself.cast(SweeperMessage::Sweep)?;
-        Ok(SweeperState { system, failing: false })
+        Ok(SweeperState { system, failing: false, schedule: Schedule::After(None) })
     }
 
     async fn handle(
@@ -60,6 +74,7 @@ impl Actor for Sweeper {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SweeperMessage::Sweep => {
+                sweeper.schedule_retention(&myself);
                 let system = Arc::clone(&sweeper.system);
                 sweeper.system.tasks.spawn(async move {
                     let due = guarded(system.log.due(system.clock.now(), PER_SWEEP)).await;
@@ -78,12 +93,26 @@ impl Actor for Sweeper {
                 let interval = Duration::from_millis(sweeper.system.settings.sweep_interval_ms);
                 myself.send_after(interval, || SweeperMessage::Sweep);
             }
+            SweeperMessage::Scheduled(Ok(Some(reached))) => sweeper.schedule = Schedule::After(Some(reached)),
+            SweeperMessage::Scheduled(Ok(None)) => sweeper.schedule = Schedule::Done,
+            // The same batch again, with the next sweep.
+            SweeperMessage::Scheduled(Err(error)) => tracing::warn!(%error, "the retention could not be scheduled"),
         }
         Ok(())
     }
 }
 
 impl SweeperState {
+    fn schedule_retention(&self, myself: &ActorRef<SweeperMessage>) {
+        let Schedule::After(after) = self.schedule else { return };
+        let (system, myself) = (Arc::clone(&self.system), myself.clone());
+        self.system.tasks.spawn(async move {
+            let kept_ms = system.settings.policy.retention_ms;
+            let reached = guarded(system.log.schedule_retention(kept_ms, after, SCHEDULED_PER_SWEEP)).await;
+            let _ = myself.cast(SweeperMessage::Scheduled(reached));
+        });
+    }
+
     fn wake(&mut self, due: Result<Vec<onya_core::ConversationId>, StoreError>) {
         match due {
             Ok(due) => {

@@ -18,6 +18,7 @@ pub fn log_entry(entry: &Entry, view: View, language: &str, notices: &Notices) -
             prev: entry.prev(view),
             at: entry.at,
             client_msg_id: entry.key.as_ref().map(|key| key.client_msg_id.clone()),
+            erased: entry.erased,
             body: body(&entry.event, view, &|key| notices.text(language, key)),
         })
     })
@@ -38,6 +39,7 @@ fn body(event: &Event, view: View, notice: &dyn Fn(&str) -> Option<String>) -> E
             notice_key: core::Notice::StillWaiting,
             notice: notice("still_waiting").unwrap_or_default(),
         },
+        Event::Erased { by } => EntryBody::Erased { by: by.as_ref().filter(|_| view == View::Staff).map(Into::into) },
     }
 }
 

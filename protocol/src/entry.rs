@@ -23,9 +23,38 @@ pub struct LogEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<schema::ClientMsgId>")]
     pub client_msg_id: Option<ClientMsgId>,
+    /// Whether what people said here was erased; the texts are empty then. Absent: no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
     /// What happened.
     #[serde(flatten)]
     pub body: EntryBody,
+}
+
+impl LogEntry {
+    /// The entry as it is shown once the conversation is erased.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        let mut entry = Self { erased: true, ..self.clone() };
+        match &mut entry.body {
+            EntryBody::MessageSaid { author, text } => {
+                author.redact();
+                text.clear();
+            }
+            EntryBody::TurnEnded { text, .. } => text.clear(),
+            EntryBody::ControlChanged { by, summary, .. } => {
+                by.iter_mut().for_each(Author::redact);
+                *summary = None;
+            }
+            EntryBody::Rated { comment, .. } => *comment = None,
+            EntryBody::Opened { .. }
+            | EntryBody::TurnOpened { .. }
+            | EntryBody::AttemptStarted { .. }
+            | EntryBody::NoticePosted { .. }
+            | EntryBody::Erased { .. } => {}
+        }
+        entry
+    }
 }
 
 /// What happened.
@@ -123,6 +152,12 @@ pub enum EntryBody {
         /// Its text, in the customer's language.
         notice: String,
     },
+    /// What people said in this conversation was erased: show none of the earlier texts any more. The last entry.
+    Erased {
+        /// Who asked for it; absent if the time for which it is kept was over. Staff only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Author>,
+    },
 }
 
 /// Who wrote something.
@@ -137,6 +172,14 @@ pub struct Author {
     /// The name to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+impl Author {
+    fn redact(&mut self) {
+        if self.role == Role::Customer {
+            self.name = None;
+        }
+    }
 }
 
 /// Who answers the customer.

@@ -64,6 +64,8 @@ codes! {
     Closed = "closed", 409, false;
     /// There is nothing that the command could act on.
     NothingToDo = "nothing_to_do", 409, false;
+    /// The customer is on legal hold: nothing of theirs is erased until it is lifted.
+    OnHold = "on_hold", 409, false;
     /// The conversation has reached its length limit.
     Full = "full", 409, false;
     /// Too much at once, or storage cannot take more now: nothing was stored, send it again after `retry_after_ms`.

@@ -21,6 +21,7 @@ pub(super) fn actors(config: &Config) -> Settings {
             max_message_bytes: conversation.max_message_bytes,
             max_comment_bytes: conversation.max_comment_bytes,
             max_entries: conversation.max_entries,
+            retention_ms: config.retention.closed_ms(),
         },
         notices: notices(&config.notices),
         inbox_commands: conversation.inbox_commands,
@@ -152,5 +153,7 @@ mod tests {
             assert_ne!(after, before, "{key} changes nothing");
             assert!(after.contains(value), "{key} arrives as something else: {after}");
         }
+        let kept = with("retention.closed_days", "30");
+        assert!(kept.contains("retention_ms: Some(2592000000)") && before.contains("retention_ms: None"), "{kept}");
     }
 }

@@ -23,6 +23,7 @@ mod notices;
 mod problem;
 mod redis;
 mod reference;
+mod retention;
 mod rule;
 mod server;
 mod show;
@@ -48,6 +49,7 @@ pub use notices::{NoticeTexts, NoticesConfig};
 pub use problem::{Problem, Problems};
 pub use redis::RedisConfig;
 pub use reference::reference;
+pub use retention::RetentionConfig;
 pub use rule::{Allowed, Rule, Secrecy};
 pub use server::ServerConfig;
 pub use socket::SocketConfig;
@@ -80,6 +82,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// Limits and times of a conversation.
     pub conversation: ConversationConfig,
+    /// For how long what people said is kept.
+    pub retention: RetentionConfig,
     /// Limits and times of a WebSocket.
     pub socket: SocketConfig,
     /// Tokens.
@@ -149,6 +153,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         redis::RULES,
         llm::RULES,
         conversation::RULES,
+        retention::RULES,
         socket::RULES,
         auth::RULES,
         drain::RULES,

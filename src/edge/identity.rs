@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use onya_core::conversation::{Actor as Person, Role};
-use onya_core::{ClientMsgId, ConversationId};
+use onya_core::{ClientMsgId, ConversationId, ParticipantId};
 use onya_protocol::ErrorCode;
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -39,6 +39,8 @@ pub(super) struct Reader(pub(super) Person);
 
 /// A reader who is no customer.
 pub(super) struct StaffReader;
+/// A supervisor.
+pub(super) struct Supervisor(pub(super) Person);
 
 /// What every command brings in its header.
 pub(super) struct CommandHeader {
@@ -50,6 +52,9 @@ pub(super) struct CommandHeader {
 
 /// The conversation that the path names.
 pub(super) struct Conversation(pub(super) ConversationId);
+
+/// The customer that the path names, whom nobody here may have seen.
+pub(super) struct CustomerOfPath(pub(super) ParticipantId);
 
 /// A body in JSON, within bounds. No body at all counts as an empty object.
 pub(super) struct Body<T>(pub(super) T);
@@ -137,6 +142,25 @@ impl FromRequestParts<Arc<Edge>> for StaffReader {
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
         let Reader(person) = Reader::from_request_parts(parts, edge).await?;
         if person.role.is_staff() { Ok(Self) } else { Err(forbidden()) }
+    }
+}
+
+impl FromRequestParts<Arc<Edge>> for Supervisor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
+        let Caller(person) = Caller::from_request_parts(parts, edge).await?;
+        if person.role == Role::Supervisor { Ok(Self(person)) } else { Err(forbidden()) }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CustomerOfPath {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let unknown = || Failure::new(ErrorCode::NotFound, "no such customer");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| unknown())?;
+        text.parse().map(Self).map_err(|_| unknown())
     }
 }
 

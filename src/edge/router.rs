@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Failure;
-use super::http::{commands, conversations, description, entries, health, pages, queue, tokens, transcript};
+use super::http::{
+    commands, conversations, description, entries, erasure, health, pages, queue, tokens, transcript,
+};
 use super::{Edge, observe, ws};
 use crate::telemetry::Metrics;
 
@@ -36,6 +38,9 @@ fn described() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(queue::show))
         .routes(routes!(queue::claim))
         .routes(routes!(queue::take_over))
+        .routes(routes!(erasure::conversation))
+        .routes(routes!(erasure::customer))
+        .routes(routes!(erasure::hold, erasure::place_hold, erasure::lift_hold))
         .routes(routes!(health::all))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -6,6 +6,7 @@ mod anchored;
 mod appending;
 mod claiming;
 mod duties;
+mod erasing;
 pub(super) mod fixture;
 mod opening;
 pub(super) mod race;
@@ -42,7 +43,34 @@ pub(super) trait Backend: Send + Sync + Sized {
 
     /// One number, read behind the store's back.
     async fn number(&self, sql: &'static str) -> i64;
+
+    /// The log of a conversation as it lies in its table.
+    async fn rows(&self, conversation: Uuid) -> Vec<RawEntry>;
+
+    /// The tables that hold a text somewhere, as text or as bytes; and, where there is one, the file.
+    async fn places_of(&self, text: &str) -> Vec<String>;
 }
+
+/// A row of `entries`: the columns of the chain and what it is made of.
+pub(super) type RawEntry = (
+    i64,
+    i64,
+    bool,
+    i64,
+    i64,
+    String,
+    String,
+    Option<Uuid>,
+    Option<String>,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Vec<u8>,
+    Vec<u8>,
+    bool,
+);
+
+pub(super) const RAW_ENTRIES: &str = "SELECT seq, customer_prev, customer_sees, at, epoch, kind, body, participant, \
+     client_msg_id, commitment, salt, body_commitment, link, erased FROM entries WHERE conversation = $1 ORDER BY seq";
 
 macro_rules! suite {
     ($($module:ident: $($test:ident)+;)+) => {
@@ -107,6 +135,17 @@ suite! {
         a_chain_that_starts_late_says_so
         an_interrupted_anchor_is_done_again
         a_restored_database_is_found_out;
+    erasing:
+        an_erasure_leaves_no_word_anywhere_and_the_log_as_it_was
+        an_erasure_needs_the_fence_like_any_append
+        an_erasure_that_is_stored_already_is_a_repeat
+        an_erasure_that_cannot_be_stored_erases_nothing
+        nothing_of_a_held_customer_is_erased
+        a_hold_waits_for_an_erasure_and_an_erasure_sees_the_hold
+        a_hold_is_found_changed_and_lifted
+        the_conversations_of_a_customer_are_found_open_closed_and_erased
+        closed_conversations_get_the_deadline_of_the_setting_in_force
+        a_long_log_is_erased_to_its_last_entry;
     race:
         takeovers_during_appends_lose_nothing_and_double_nothing;
 }

@@ -13,6 +13,7 @@ pub mod backup;
 mod calendar;
 mod clock;
 pub mod durability;
+mod erasure;
 pub mod history;
 pub mod migrations;
 pub mod observe;

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::chain::{self, Hash, Sealed};
 
-/// The columns `seq, customer_prev, at, body, participant, client_msg_id, commitment`.
-pub(super) type EntryRow = (i64, i64, i64, String, Option<Uuid>, Option<String>, Option<Vec<u8>>);
+/// The columns `seq, customer_prev, at, body, participant, client_msg_id, commitment, erased`.
+pub(super) type EntryRow = (i64, i64, i64, String, Option<Uuid>, Option<String>, Option<Vec<u8>>, bool);
 
 /// The columns `seq, participant, client_msg_id, commitment`.
 pub(super) type KeyRow = (i64, Uuid, String, Vec<u8>);
@@ -208,7 +208,7 @@ fn turn_changes(entries: &[Entry]) -> Result<Vec<TurnChange>, Unstorable> {
 
 /// Reads a row of `entries`.
 pub(super) fn entry(row: EntryRow) -> Result<Entry, StoreError> {
-    let (seq, customer_prev, at, body, participant, client_msg_id, commitment) = row;
+    let (seq, customer_prev, at, body, participant, client_msg_id, commitment, erased) = row;
     let key = match (participant, client_msg_id, commitment) {
         (Some(participant), Some(id), Some(commitment)) => Some(key(participant, id, &commitment)?),
         _ => None,
@@ -219,7 +219,14 @@ pub(super) fn entry(row: EntryRow) -> Result<Entry, StoreError> {
         at: Timestamp(at),
         key,
         event: parse(&body, "an event")?,
+        erased,
     })
+}
+
+/// A stored event without what people said or are.
+pub(super) fn redacted(body: &str) -> Result<String, StoreError> {
+    let event: Event = parse(body, "an event")?;
+    json(&event.redacted()).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// Reads rows of `entries` in their order.

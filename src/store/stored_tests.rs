@@ -22,6 +22,7 @@ fn number(event: &Event) -> u8 {
         Event::ControlChanged { .. } => 6,
         Event::Rated { .. } => 7,
         Event::NoticePosted { .. } => 8,
+        Event::Erased { .. } => 9,
     }
 }
 
@@ -34,7 +35,7 @@ fn every_stored_event_parses_and_is_written_again_identically() {
         assert!(line.contains(&format!(r#""type":"{}""#, event.kind())));
         kinds.insert(number(&event));
     }
-    assert_eq!(kinds, (1..=8).collect());
+    assert_eq!(kinds, (1..=9).collect());
 }
 
 #[test]
@@ -101,23 +102,31 @@ fn an_entry_survives_its_row() {
             commitment: Commitment([9; 16]),
         });
         let event = serde_json::from_str(line).unwrap();
-        let written = Entry { seq, customer_prev: seq - 1, at: Timestamp(-5), key, event };
+        let written = Entry { seq, customer_prev: seq - 1, at: Timestamp(-5), key, event, erased: false };
         let mut chain = Chain { conversation: Uuid::from_u128(1), epoch: 1, link: chain::GENESIS };
         let row = StoredEntry::new(&written, &mut chain).unwrap();
-        let read =
-            entry((row.seq, row.customer_prev, row.at, row.body, row.participant, row.client_msg_id, row.commitment));
+        let read = entry((
+            row.seq,
+            row.customer_prev,
+            row.at,
+            row.body,
+            row.participant,
+            row.client_msg_id,
+            row.commitment,
+            false,
+        ));
         assert_eq!(read.unwrap(), written);
     }
 }
 
 #[test]
 fn what_does_not_parse_is_called_corrupt_without_its_text() {
-    let row = |body: &str| (1, 0, 0, body.to_owned(), None, None, None);
+    let row = |body: &str| (1, 0, 0, body.to_owned(), None, None, None, false);
     for body in ["", "{}", r#"{"type":"unheard_of","secret":"s3cret"}"#, r#"{"type":"rated","score":"s3cret"}"#] {
         let error = entry(row(body)).unwrap_err();
         assert!(matches!(&error, StoreError::Corrupt(text) if !text.contains("s3cret")), "{error:?}");
     }
-    let negative = entry((-1, 0, 0, EVENTS.lines().next().unwrap().to_owned(), None, None, None));
+    let negative = entry((-1, 0, 0, EVENTS.lines().next().unwrap().to_owned(), None, None, None, false));
     assert!(matches!(negative, Err(StoreError::Corrupt(_))));
 }
 
@@ -136,7 +145,7 @@ fn a_turn_that_opens_and_ends_in_one_append_is_one_change() {
     let entries: Vec<Entry> = events
         .into_iter()
         .zip(2..)
-        .map(|(event, seq)| Entry { seq, customer_prev: seq - 1, at: Timestamp(1), key: None, event })
+        .map(|(event, seq)| Entry { seq, customer_prev: seq - 1, at: Timestamp(1), key: None, event, erased: false })
         .collect();
     let mut head = state.head(&Policy::default());
     head.last_seq = 5;

@@ -22,6 +22,7 @@ export function emptyConversation(id) {
     endedTurn: 0,
     typing: null,
     queuePosition: null,
+    erased: false,
     needsResume: false,
   };
 }
@@ -56,7 +57,8 @@ export function apply(state, frame) {
 /** Puts a page of older entries, oldest first, before those already held. */
 export function prependOlder(state, older, hasOlder) {
   const first = state.entries[0]?.seq ?? Infinity;
-  const entries = [...older.filter((entry) => entry.seq < first), ...state.entries];
+  const before = older.filter((entry) => entry.seq < first);
+  const entries = [...(state.erased ? before.map(withoutTexts) : before), ...state.entries];
   return { ...state, entries, hasOlder };
 }
 
@@ -109,9 +111,25 @@ function fold(state, entry) {
       return endTurn(state, entry.turn);
     case "control_changed":
       return changeControl(state, entry);
+    case "erased":
+      return { ...state, erased: true, entries: state.entries.map(withoutTexts), typing: null };
     default:
       return state;
   }
+}
+
+/** The entry without what people said, as the server shows it once the conversation is erased. */
+function withoutTexts({ comment: _comment, summary: _summary, ...entry }) {
+  if (entry.kind === "erased") return entry;
+  const bare = { ...entry, erased: true };
+  if ("text" in bare) bare.text = "";
+  if (bare.author) bare.author = withoutName(bare.author);
+  if (bare.by) bare.by = withoutName(bare.by);
+  return bare;
+}
+
+function withoutName(author) {
+  return author.role === "customer" ? { id: author.id, role: author.role } : author;
 }
 
 function startAttempt(state, { turn, attempt }) {

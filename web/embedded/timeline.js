@@ -35,6 +35,7 @@ function index(entries) {
 function itemOf(entry, known, state) {
   switch (entry.kind) {
     case "message_said":
+      if (entry.erased) return null;
       return {
         kind: "message",
         key: `message-${entry.client_msg_id ?? entry.seq}`,
@@ -56,6 +57,8 @@ function itemOf(entry, known, state) {
       return { kind: "notice", key: `entry-${entry.seq}`, seq: entry.seq, at: entry.at, text: entry.notice };
     case "rated":
       return ratingNotice(entry);
+    case "erased":
+      return erasedNotice(entry);
     default:
       return null;
   }
@@ -72,7 +75,7 @@ function liveReply(live) {
 }
 
 function endedReply(entry, known) {
-  const quiet = entry.text === "" && !["stopped", "failed"].includes(entry.outcome);
+  const quiet = entry.erased || (entry.text === "" && !["stopped", "failed"].includes(entry.outcome));
   if (quiet) return null;
   return {
     kind: "reply",
@@ -137,6 +140,13 @@ function controlText(entry) {
     default:
       return `${who} closed the conversation`;
   }
+}
+
+/** One line in place of all that was said. */
+function erasedNotice(entry) {
+  const who = entry.by ? ` by ${entry.by.name ?? "a supervisor"}` : ": the time for which it is kept was over";
+  const text = `The content of this conversation was erased${who}`;
+  return { kind: "notice", key: `entry-${entry.seq}`, seq: entry.seq, at: entry.at, text, strong: true };
 }
 
 function ratingNotice(entry) {

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use futures::task::AtomicWaker;
@@ -80,6 +80,24 @@ impl SendQueue {
         let freed: usize = waiting.frames.iter().filter(|frame| withdrawn(frame)).map(size).sum();
         waiting.frames.retain(|frame| !withdrawn(frame));
         waiting.bytes -= freed;
+    }
+
+    /// Takes the texts out of what waits of a conversation that is erased.
+    pub(crate) fn redact(&self, conversation: ConversationId) {
+        let mut waiting = self.lock();
+        for frame in &mut waiting.frames {
+            match frame {
+                ServerFrame::Entry { conversation: of, entry } if *of == conversation => {
+                    *entry = Arc::new(entry.redacted());
+                }
+                ServerFrame::Synced(synced) if synced.conversation == conversation => {
+                    synced.entries = synced.entries.iter().map(|entry| Arc::new(entry.redacted())).collect();
+                    synced.turn = None;
+                }
+                _ => {}
+            }
+        }
+        waiting.bytes = waiting.frames.iter().map(size).sum();
     }
 
     /// Asks for the socket to be closed. What waits is written first, unless the reader is too slow for it.
@@ -209,6 +227,28 @@ mod tests {
         queue.push_delta(&delta(0, "x"));
         queue.withdraw(ConversationId(Uuid::nil()), |turn| turn == 4);
         assert_eq!(drain(&queue).await.0.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_waits_of_an_erased_conversation_loses_its_texts() {
+        let queue = SendQueue::new(LIMITS);
+        let said = |number| {
+            let author = onya_protocol::Author {
+                id: onya_core::ParticipantId(Uuid::nil()),
+                role: onya_core::conversation::Role::Customer,
+                name: Some("canary".to_owned()),
+            };
+            let body = onya_protocol::EntryBody::MessageSaid { author, text: "canary".to_owned() };
+            let at = onya_core::Timestamp(1);
+            let entry = onya_protocol::LogEntry { seq: 2, prev: 1, at, client_msg_id: None, erased: false, body };
+            ServerFrame::Entry { conversation: ConversationId(Uuid::from_u128(number)), entry: Arc::new(entry) }
+        };
+        queue.push(said(1));
+        queue.push(said(2));
+        queue.redact(ConversationId(Uuid::from_u128(1)));
+        let (frames, _) = drain(&queue).await;
+        assert!(!format!("{:?}", frames[0]).contains("canary"));
+        assert_eq!(frames[1], said(2));
     }
 
     #[tokio::test]

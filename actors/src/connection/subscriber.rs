@@ -41,6 +41,8 @@ pub(crate) struct PublishedEntry {
     pub(crate) opens_turn: bool,
     /// The turn that this entry ends.
     pub(crate) ends_turn: Option<Seq>,
+    /// Whether nothing that was said before may be shown any more.
+    pub(crate) erases: bool,
 }
 
 /// One reader of one conversation.
@@ -143,6 +145,9 @@ impl Subscriber {
         if let Some(ended) = entry.ends_turn {
             place.open_turn = None;
             self.queue.withdraw(self.conversation, |turn| turn == ended);
+        }
+        if entry.erases {
+            self.queue.redact(self.conversation);
         }
         let shown = match self.view {
             View::Customer => entry.customer,

@@ -220,6 +220,7 @@ impl Conversation {
             traceparent: None,
             last_active: self.system.clock.now(),
             retry_at: None,
+            held_until: None,
             quarantined,
             state,
         }));
@@ -311,7 +312,7 @@ impl Conversation {
             return self.leave(false);
         }
         let decides = !waits_for_store && live.retry_at.is_none();
-        let deadline = live.state.next_deadline(&self.system.settings.policy).filter(|_| decides);
+        let deadline = live.next_deadline(&self.system.settings.policy).filter(|_| decides);
         let retry_at = live.retry_at.map(|at| now.plus_ms(millis(at.saturating_duration_since(Instant::now()))));
         let wake = [deadline, retry_at, idle.then_some(passivate_at)].into_iter().flatten().min();
         if let Some(at) = wake {

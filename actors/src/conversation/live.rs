@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use onya_core::conversation::{Action, Command, Decision, Effect, KnownKey, Overlap, Signal, State};
+use onya_core::conversation::{Action, Command, Decision, Effect, KnownKey, Overlap, Policy, Signal, State};
 use onya_core::{Seq, Timestamp};
 use tokio::time::Instant;
 
@@ -34,6 +34,8 @@ pub(crate) struct Live {
     pub(crate) last_active: Timestamp,
     /// When to try a signal again that the store did not take.
     pub(crate) retry_at: Option<Instant>,
+    /// The customer is on hold: no deadline of a closed conversation is looked at before this.
+    pub(crate) held_until: Option<Timestamp>,
     /// The conversation crashes its actor: no model any more.
     pub(crate) quarantined: bool,
 }
@@ -72,6 +74,12 @@ impl Live {
             || self.state.turn.is_some()
     }
 
+    /// When the server has to look at the conversation again.
+    pub(crate) fn next_deadline(&self, policy: &Policy) -> Option<Timestamp> {
+        let deadline = self.state.next_deadline(policy)?;
+        Some(self.held_until.map_or(deadline, |until| deadline.max(until)))
+    }
+
     /// Whether text of the reply may be handed out: nothing that would cut it waits or is being stored.
     pub(crate) fn gate_is_open(&self) -> bool {
         let cancels = |effect: &Effect| matches!(effect, Effect::CancelCompletion { .. });
@@ -104,6 +112,7 @@ pub(crate) const fn cuts(action: &Action) -> bool {
             | Action::TakeOver { .. }
             | Action::Escalate { .. }
             | Action::Close { .. }
+            | Action::Erase
             | Action::Regenerate { .. }
             | Action::Say { overlap: Overlap::Interrupt, .. }
     )

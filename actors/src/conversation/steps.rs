@@ -21,7 +21,7 @@ use crate::completion::Completion;
 use crate::connection::{Published, PublishedEntry};
 use crate::guard::guarded;
 use crate::planted::{self, Fault};
-use crate::ports::{Append, AppendOutcome, Link, Question, StoreError};
+use crate::ports::{Append, AppendOutcome, HOLD_POSTPONES_MS, Link, Question, StoreError};
 use crate::record::Refused;
 
 /// How long to wait before a signal is tried again that the store did not take just now.
@@ -46,7 +46,7 @@ impl Conversation {
             }
             live.retry_at = None;
             let signal = live.signals.pop_front().or_else(|| live.finished_reply()).or_else(|| {
-                let due = live.state.next_deadline(&self.system.settings.policy)?;
+                let due = live.next_deadline(&self.system.settings.policy)?;
                 (due <= now).then_some(Signal::DeadlineReached)
             });
             match signal {
@@ -163,7 +163,16 @@ impl Conversation {
             snapshot,
         };
         let myself = self.myself.clone();
+        let erases = next.erased;
         live.in_flight = Some(Box::new(InFlight { next, decision, origin }));
+        if erases {
+            // By itself: it may take long, and nobody's append should wait behind it.
+            let log = Arc::clone(&self.system.log);
+            self.system.tasks.spawn(async move {
+                let _ = myself.cast(Message::Appended(guarded(log.erase(append)).await));
+            });
+            return;
+        }
         self.system.persistence.append(append, move |outcome| {
             let _ = myself.cast(Message::Appended(outcome));
         });
@@ -175,6 +184,7 @@ impl Conversation {
             Ok(AppendOutcome::Accepted(link)) => self.commit(*in_flight, link),
             Ok(AppendOutcome::Repeated(known)) => self.repeated(in_flight.origin, &known),
             Ok(AppendOutcome::Poisoned) => self.poisoned(in_flight.origin),
+            Ok(AppendOutcome::OnHold) => self.on_hold(in_flight.origin),
             Ok(AppendOutcome::Locked) | Err(StoreError::Unavailable(_)) => self.not_now(in_flight.origin),
             Ok(AppendOutcome::Fenced) => {
                 tracing::info!(conversation = %self.id(), "fenced: another owner has the conversation");
@@ -217,13 +227,34 @@ impl Conversation {
         for effect in &decision.effects {
             self.run(*effect);
         }
+        if self.live.as_ref().is_some_and(|live| live.state.erased) {
+            // What is in memory must not be shown again: the next actor loads what is left.
+            self.live = None;
+            self.leave(false);
+        }
+    }
+
+    /// Nothing was erased: a sender is told so, and the end of a retention is looked at again in a day.
+    fn on_hold(&mut self, origin: Origin) {
+        match origin {
+            Origin::Request(submission) => {
+                let refusal = Refusal::new(ErrorCode::OnHold, "the customer is on legal hold: nothing is erased");
+                self.answer(submission, Err(refusal));
+            }
+            Origin::Signal(_) => {
+                let until = self.system.clock.now().plus_ms(HOLD_POSTPONES_MS);
+                if let Some(live) = &mut self.live {
+                    live.held_until = Some(until);
+                }
+            }
+        }
     }
 
     /// The store knew the command that memory had forgotten.
     fn repeated(&mut self, origin: Origin, known: &KnownKey) {
         let Origin::Request(submission) = origin else { return };
         let Some(live) = &self.live else { return };
-        let same = live.state.commitment(&submission.request.action) == known.key.commitment;
+        let same = live.state.is_same_command(&submission.request.action, known);
         let outcome = if same {
             Ok(Ack { seq: known.seq, cut_at: None, repeated: true })
         } else {
@@ -365,6 +396,7 @@ impl Conversation {
                     Event::TurnEnded { turn, .. } => Some(turn),
                     _ => None,
                 },
+                erases: matches!(entry.event, Event::Erased { .. }),
             }));
         }
     }

@@ -145,6 +145,7 @@ const fn label(outcome: &Result<AppendOutcome, StoreError>) -> &'static str {
         Ok(AppendOutcome::Repeated(_)) => "repeated",
         Ok(AppendOutcome::Locked) => "locked",
         Ok(AppendOutcome::Poisoned) => "poisoned",
+        Ok(AppendOutcome::OnHold) => "on_hold",
         Err(StoreError::Unavailable(_)) => "unavailable",
         Err(StoreError::Unknown(_)) => "unknown",
         Err(StoreError::Refused(_) | StoreError::Corrupt(_)) => "refused",

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::ports::{
-    Append, AppendOutcome, Claim, EventLog, Fence, Link, Member, NewConversation, Opening, Owned, Page, PageFrom,
-    StoreError, Summary, Tail, TailLimit,
+    Append, AppendOutcome, Claim, Closed, CustomerConversation, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, LegalHold,
+    Link, Member, NewConversation, Opening, Owned, Page, PageFrom, StoreError, Summary, Tail, TailLimit,
 };
 
 /// Something that goes wrong with the next call.
@@ -47,6 +47,7 @@ struct Inner {
     conversations: BTreeMap<ConversationId, Stored>,
     faults: VecDeque<Fault>,
     claims_fail: usize,
+    holds: BTreeMap<ParticipantId, LegalHold>,
     nonce: u128,
 }
 
@@ -58,6 +59,7 @@ struct Stored {
     fence: Fence,
     link: Link,
     crashes: Vec<Timestamp>,
+    closed_at: Option<Timestamp>,
 }
 
 impl Default for MemoryLog {
@@ -153,11 +155,18 @@ impl Inner {
         stored.entries.extend(append.entries.iter().cloned());
         stored.head = append.head.clone();
         stored.link = link_at(append.head.last_seq);
+        if stored.head.control == Control::Closed && stored.closed_at.is_none() {
+            stored.closed_at = append.entries.last().map(|entry| entry.at);
+        }
         AppendOutcome::Accepted(stored.link)
     }
 }
 
 impl Stored {
+    fn is_erased(&self) -> bool {
+        matches!(self.entries.last(), Some(Entry { event: Event::Erased { .. }, .. }))
+    }
+
     fn state(&self, id: ConversationId) -> Result<State, StoreError> {
         let corrupt = || StoreError::Corrupt("no opening".to_owned());
         let (first, rest) = self.entries.split_first().ok_or_else(corrupt)?;
@@ -211,7 +220,7 @@ impl EventLog for MemoryLog {
         }
         let fence = Fence { epoch: 0, nonce: Uuid::nil() };
         let (entries, link) = (vec![new.opening], link_at(1));
-        let stored = Stored { entries, head: new.head, owner: None, fence, link, crashes: Vec::new() };
+        let stored = Stored { entries, head: new.head, owner: None, fence, link, crashes: Vec::new(), closed_at: None };
         inner.conversations.insert(new.id, stored);
         Ok(Opening::Created(new.id))
     }
@@ -367,6 +376,88 @@ impl EventLog for MemoryLog {
 
     async fn ping(&self) -> Result<String, StoreError> {
         Ok("memory".to_owned())
+    }
+}
+
+#[async_trait]
+impl Erasure for MemoryLog {
+    async fn erase(&self, append: Append) -> Result<AppendOutcome, StoreError> {
+        if let Some(decided) = append.entries.last().filter(|_| self.lock().holds.contains_key(&append.head.customer)) {
+            let mut inner = self.lock();
+            let stored = inner.conversations.get_mut(&append.conversation);
+            let due = stored.and_then(|stored| stored.head.next_deadline.as_mut()).filter(|due| **due <= decided.at);
+            if let Some(due) = due {
+                *due = decided.at.plus_ms(HOLD_POSTPONES_MS);
+            }
+            return Ok(AppendOutcome::OnHold);
+        }
+        let outcome = self.append(std::slice::from_ref(&append)).await;
+        let mut inner = self.lock();
+        let stored = inner.conversations.get_mut(&append.conversation).filter(|stored| stored.is_erased());
+        if let Some((_, earlier)) = stored.and_then(|stored| stored.entries.split_last_mut()) {
+            earlier.iter_mut().for_each(|entry| *entry = entry.redacted());
+        }
+        drop(inner);
+        outcome.and_then(|outcomes| {
+            let lost = || StoreError::Unknown("no outcome".to_owned());
+            outcomes.into_iter().next().ok_or_else(lost)
+        })
+    }
+
+    async fn conversations_of(
+        &self,
+        customer: ParticipantId,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<CustomerConversation>, StoreError> {
+        let inner = self.lock();
+        let of = inner
+            .conversations
+            .iter()
+            .filter(|(id, stored)| stored.head.customer == customer && after.is_none_or(|after| **id > after));
+        let of = of.map(|(id, stored)| CustomerConversation {
+            conversation: *id,
+            last_seq: stored.head.last_seq,
+            erased: stored.is_erased(),
+        });
+        Ok(of.take(limit).collect())
+    }
+
+    async fn place_hold(&self, hold: LegalHold) -> Result<(), StoreError> {
+        self.lock().holds.insert(hold.customer, hold);
+        Ok(())
+    }
+
+    async fn lift_hold(&self, customer: ParticipantId) -> Result<bool, StoreError> {
+        Ok(self.lock().holds.remove(&customer).is_some())
+    }
+
+    async fn hold(&self, customer: ParticipantId) -> Result<Option<LegalHold>, StoreError> {
+        Ok(self.lock().holds.get(&customer).cloned())
+    }
+
+    async fn schedule_retention(
+        &self,
+        retention_ms: Option<u64>,
+        after: Option<Closed>,
+        limit: usize,
+    ) -> Result<Option<Closed>, StoreError> {
+        let mut inner = self.lock();
+        let mut closed: Vec<Closed> = inner
+            .conversations
+            .iter()
+            .filter(|(_, stored)| !stored.is_erased())
+            .filter_map(|(id, stored)| Some(Closed { at: stored.closed_at?, conversation: *id }))
+            .filter(|place| after.is_none_or(|after| (after.at, after.conversation) < (place.at, place.conversation)))
+            .collect();
+        closed.sort_by_key(|place| (place.at, place.conversation));
+        closed.truncate(limit);
+        for place in &closed {
+            if let Some(stored) = inner.conversations.get_mut(&place.conversation) {
+                stored.head.next_deadline = retention_ms.map(|kept_ms| place.at.plus_ms(kept_ms));
+            }
+        }
+        Ok(closed.last().copied())
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the log to the state. Total: every entry that the rules have written applies, live and in a replay alike.
 
 use super::command::Role;
+use super::delivery::Salt;
 use super::event::{Author, Cause, Control, Entry, EscalationReason, Event, Outcome, Priority};
 use super::state::{Assignment, Queued, State, Turn};
 use crate::{Seq, Timestamp};
@@ -40,6 +41,11 @@ impl State {
                     queued.noticed_at = entry.at;
                 }
             }
+            Event::Erased { .. } => {
+                self.erased = true;
+                self.salt = Salt::default();
+                (self.turn, self.queued, self.assignment) = (None, None, None);
+            }
         }
     }
 
@@ -61,6 +67,7 @@ impl State {
 
     fn apply_control(&mut self, at: Timestamp, control: Control, cause: &Cause, by: Option<&Author>) {
         self.control = control;
+        self.closed_at = (control == Control::Closed).then_some(at);
         let queued = self.queued.take();
         let assignment = self.assignment.take();
         match (cause, by) {

@@ -148,6 +148,8 @@ pub enum Action {
         /// The version of control that the sender has seen; staff must say it, customers need not.
         control_version: Option<u64>,
     },
+    /// Erase what people said, as a supervisor; a conversation that is not closed is closed with it.
+    Erase,
 }
 
 /// A command of the server itself.

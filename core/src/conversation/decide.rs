@@ -32,6 +32,8 @@ impl State {
 
     fn decide_action(&self, draft: &mut Draft<'_>, asked: Asked<'_>, action: &Action) -> Result<(), Rejection> {
         match action {
+            Action::Erase => self.erase(draft, asked),
+            Action::Rate { .. } if self.erased => Err(Rejection::Closed),
             Action::Rate { reply, score, comment } => self.rate(draft, asked, *reply, (*score, comment.as_deref())),
             _ if self.control == Control::Closed => Err(Rejection::Closed),
             Action::Say { text, overlap } => self.say(draft, asked, text, *overlap),
@@ -49,15 +51,12 @@ impl State {
 
     fn decide_signal(&self, context: &Context<'_>, signal: &Signal) -> Decision {
         let mut draft = Draft::new(self, context);
-        if self.control != Control::Closed {
-            match signal {
-                Signal::FinishReply { turn, attempt, ending } => {
-                    self.finish_reply(&mut draft, (*turn, *attempt), ending);
-                }
-                Signal::ResumeTurn => self.resume_turn(&mut draft),
-                Signal::DeadlineReached => self.deadline_reached(&mut draft),
-                Signal::Quarantine => self.quarantine(&mut draft),
-            }
+        match signal {
+            Signal::DeadlineReached => self.deadline_reached(&mut draft),
+            _ if self.control == Control::Closed => {}
+            Signal::FinishReply { turn, attempt, ending } => self.finish_reply(&mut draft, (*turn, *attempt), ending),
+            Signal::ResumeTurn => self.resume_turn(&mut draft),
+            Signal::Quarantine => self.quarantine(&mut draft),
         }
         draft.finish()
     }

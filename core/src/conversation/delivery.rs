@@ -17,7 +17,7 @@ use crate::{ClientMsgId, ParticipantId, Seq};
 pub const RECENT_KEYS: usize = 64;
 
 /// A conversation's secret, mixed into its commitments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Salt(pub [u8; 16]);
 
@@ -85,9 +85,8 @@ impl State {
 
     /// Recognises a repeat, then checks the order: a repeat is a repeat wherever its predecessor is by now.
     pub(super) fn admit(&self, context: &Context<'_>, request: &Request) -> Result<Admission, Rejection> {
-        let commitment = self.commitment(&request.action);
         if let Some(known) = self.known_key(context, request.by.id, &request.client_msg_id) {
-            if known.key.commitment != commitment {
+            if !self.is_same_command(&request.action, known) {
                 return Err(Rejection::IdConflict { seq: known.seq });
             }
             return Ok(Admission::Repeat(Ack { seq: known.seq, cut_at: None, repeated: true }));
@@ -98,7 +97,15 @@ impl State {
             return Err(Rejection::OutOfOrder);
         }
         let client_msg_id = request.client_msg_id.clone();
+        let commitment = self.commitment(&request.action);
         Ok(Admission::New(Key { participant: request.by.id, client_msg_id, commitment }))
+    }
+
+    /// Whether a command whose name is stored is the stored command again. Once the conversation is erased nobody can
+    /// tell any more what was said under a name, and the name alone decides.
+    #[must_use]
+    pub fn is_same_command(&self, action: &Action, known: &KnownKey) -> bool {
+        self.erased || known.key.commitment == self.commitment(action)
     }
 
     /// The commitment to a command's body in this conversation. `after` and `assignment` are not part of the body.
@@ -155,5 +162,6 @@ fn fields(action: &Action) -> Vec<Vec<u8>> {
             ]
         }
         Action::Close { control_version } => vec![text("close"), maybe(*control_version)],
+        Action::Erase => vec![text("erase")],
     }
 }

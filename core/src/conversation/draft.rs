@@ -46,7 +46,7 @@ impl<'a> Draft<'a> {
         if key.is_some() {
             self.answer = Some(self.seq);
         }
-        self.entries.push(Entry { seq: self.seq, customer_prev, at: self.context.now, key, event });
+        self.entries.push(Entry { seq: self.seq, customer_prev, at: self.context.now, key, event, erased: false });
         self.seq
     }
 

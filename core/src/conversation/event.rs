@@ -19,6 +19,9 @@ pub struct Entry {
     pub key: Option<Key>,
     /// What happened.
     pub event: Event,
+    /// Whether what people said here was erased: the event is what [`Event::redacted`] left of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
 }
 
 /// Whose eyes a log is read with.
@@ -49,6 +52,12 @@ impl Entry {
             View::Customer => self.customer_prev,
         }
     }
+
+    /// The entry without what people said or are; its place, its time and its command stay.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        Self { event: self.event.redacted(), erased: true, ..self.clone() }
+    }
 }
 
 /// Who wrote something.
@@ -61,6 +70,14 @@ pub struct Author {
     /// The name to show, if one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+impl Author {
+    fn redact(&mut self) {
+        if self.role == Role::Customer {
+            self.name = None;
+        }
+    }
 }
 
 /// Who answers the customer: exactly one at any position of the log.
@@ -288,6 +305,12 @@ pub enum Event {
         /// What.
         notice: Notice,
     },
+    /// What people said in this conversation was erased: of all earlier entries only the structure is left. Always the
+    /// last entry.
+    Erased {
+        /// Who asked for it; `None` if the time for which it is kept was over.
+        by: Option<Author>,
+    },
 }
 
 impl Event {
@@ -309,6 +332,32 @@ impl Event {
             Self::ControlChanged { .. } => "control_changed",
             Self::Rated { .. } => "rated",
             Self::NoticePosted { .. } => "notice_posted",
+            Self::Erased { .. } => "erased",
         }
+    }
+
+    /// What is left when the conversation is erased: all that a replay needs, and nothing that people said or that says
+    /// who the customer is. Names of staff stay: they are the company's record of who answered.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        let mut event = self.clone();
+        match &mut event {
+            Self::Opened { salt, .. } => *salt = delivery::Salt::default(),
+            Self::MessageSaid { author, text } => {
+                author.redact();
+                text.clear();
+            }
+            Self::TurnEnded { text, .. } => text.clear(),
+            Self::ControlChanged { cause, by, .. } => {
+                if let Cause::Escalated { summary, .. } = cause {
+                    *summary = None;
+                }
+                by.iter_mut().for_each(Author::redact);
+            }
+            Self::Rated { comment, .. } => *comment = None,
+            Self::TurnOpened { .. } | Self::AttemptStarted { .. } | Self::NoticePosted { .. } | Self::Erased { .. } => {
+            }
+        }
+        event
     }
 }

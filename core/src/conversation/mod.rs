@@ -11,7 +11,8 @@
 //! effects, in that order. If the append is refused nothing has leaked: the decision is dropped.
 //!
 //! One family of rules per file: [`turn`] (what the assistant owes), [`handoff`] (who is in control),
-//! [`delivery`] (idempotency and sender order), [`idle`] (timers), [`prompt`] (what the model is shown).
+//! [`delivery`] (idempotency and sender order), [`idle`] (timers), [`erasure`] (nothing that was said is kept), [`prompt`]
+//! (what the model is shown).
 //! What is deliberately absent: the text of a reply in progress (it arrives with the command that ends the turn),
 //! sockets, tokens, clocks.
 
@@ -21,6 +22,7 @@ mod decide;
 mod delivery;
 mod draft;
 mod effect;
+mod erasure;
 mod event;
 mod handoff;
 mod idle;

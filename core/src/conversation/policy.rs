@@ -18,6 +18,8 @@ pub struct Policy {
     /// Most entries a conversation may have before it takes no more messages. What ends or hands on what is already
     /// there still gets through: stop, escalate, close, and what staff do with control.
     pub max_entries: u64,
+    /// Time after its end for which a conversation is kept before it is erased, in ms; `None`: for ever.
+    pub retention_ms: Option<u64>,
 }
 
 impl Default for Policy {
@@ -30,6 +32,7 @@ impl Default for Policy {
             max_message_bytes: 16_384,
             max_comment_bytes: 2_048,
             max_entries: 1_000_000,
+            retention_ms: None,
         }
     }
 }

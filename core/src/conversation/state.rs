@@ -43,6 +43,12 @@ pub struct State {
     /// Position of the end of the newest turn, unless somebody has said something since: the one reply that can
     /// be regenerated while no turn is open.
     pub last_end: Option<Seq>,
+    /// When it was closed; `None` while it is not, and where a state from before this was noted says closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+    /// Whether what people said was erased. Such a state holds no text, no summary and no salt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
     pub(super) salt: Salt,
     pub(super) recent_keys: VecDeque<KnownKey>,
     pub(super) forgot_keys: bool,
@@ -132,6 +138,7 @@ impl State {
             at: now,
             key: None,
             event: Event::Opened { customer, language, salt: Salt(salt) },
+            erased: false,
         }
     }
 
@@ -154,6 +161,8 @@ impl State {
             last_said: 0,
             unanswered: false,
             last_end: None,
+            closed_at: None,
+            erased: false,
             salt: *salt,
             recent_keys: VecDeque::new(),
             forgot_keys: false,

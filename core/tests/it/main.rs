@@ -7,6 +7,7 @@ mod walk;
 
 mod bounds;
 mod delivery;
+mod erasure;
 mod handoff;
 mod idle;
 mod prompt;

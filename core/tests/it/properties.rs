@@ -111,6 +111,7 @@ fn a_cut_reply_is_what_was_shown(entry: &Entry, shown: Option<&PartialReply>, cu
     let Event::TurnEnded { outcome, text, .. } = &entry.event else { return };
     let shown = shown.map_or("", |shown| shown.text.as_str());
     match outcome {
+        Outcome::Closed if cut_at.is_none() => assert_eq!(text, "", "an erasure keeps nothing"),
         Outcome::Stopped | Outcome::Superseded | Outcome::TakenOver | Outcome::Closed => {
             assert_eq!(text, shown);
             assert_eq!(cut_at, Some(shown.len() as u64));
@@ -126,7 +127,8 @@ fn the_state_is_coherent(state: &State, world: &Walk) {
         assert_eq!(assignment.agent.id, id);
     }
     assert!(state.turn.is_none() || state.control == Control::Assistant);
-    assert_eq!(state.next_deadline(&world.policy).is_none(), state.control == Control::Closed);
+    assert_eq!(state.next_deadline(&world.policy).is_none(), state.erased);
+    assert_eq!(state.closed_at.is_some(), state.control == Control::Closed);
     assert_eq!(state.recovery().is_some(), state.turn.is_some());
 }
 
@@ -173,6 +175,7 @@ fn control_is_counted_and_final(log: &[Entry], state: &State) {
     for entry in log {
         match &entry.event {
             Event::Rated { .. } => {}
+            Event::Erased { .. } => assert_eq!((control, entry.seq), (Control::Closed, state.seq)),
             _ if control == Control::Closed => panic!("{} after the end", entry.event.kind()),
             Event::ControlChanged { control: next, version, cause, .. } => {
                 changes += 1;
@@ -220,7 +223,11 @@ fn a_repeat_changes_nothing(world: &Walk) {
         assert_eq!(again.ack.map(|ack| (ack.seq, ack.repeated)), Some((sent.seq, true)));
         assert!(again.entries.is_empty());
         let other = ask(&Action::Escalate { summary: Some("another body".to_owned()) });
-        assert_eq!(other, Err(Rejection::IdConflict { seq: sent.seq }));
+        if world.state.erased {
+            assert_eq!(other, Ok(again), "nobody can tell any more");
+        } else {
+            assert_eq!(other, Err(Rejection::IdConflict { seq: sent.seq }));
+        }
     }
 }
 
@@ -245,7 +252,7 @@ fn the_walks_reach_every_outcome_cause_and_rejection() {
     }
     let expected = "AssistantChosen BadText Claimed Closed ControlChanged Escalated Failed Final \
         Forbidden Full HandedBack IdConflict IdledOut NotAParticipant NothingToDo OutOfOrder Stopped Superseded \
-        TakenOver TooLarge attempt_started message_said notice_posted opened rated repeat turn_opened";
+        TakenOver TooLarge attempt_started erased message_said notice_posted opened rated repeat turn_opened";
     let missing: Vec<_> = expected.split_whitespace().filter(|name| !reached.contains(*name)).collect();
     assert!(missing.is_empty(), "never reached: {missing:?}, of {reached:?}");
 }

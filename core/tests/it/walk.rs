@@ -39,6 +39,7 @@ pub enum Wish {
     TakeOver { stale: bool },
     HandBack { stale: bool, to: ReturnTo },
     Close { say_version: bool },
+    Erase,
 }
 
 /// What a participant was told about a `client_msg_id`.
@@ -68,8 +69,14 @@ pub struct Stepped {
 
 impl Walk {
     pub fn new(max_entries: u64) -> Self {
-        let policy =
-            Policy { max_entries, max_message_bytes: 64, max_comment_bytes: 32, max_attempts: 2, ..Policy::default() };
+        let policy = Policy {
+            max_entries,
+            max_message_bytes: 64,
+            max_comment_bytes: 32,
+            max_attempts: 2,
+            retention_ms: Some(86_400_000),
+            ..Policy::default()
+        };
         let opening = State::opening(customer().id, "en".to_owned(), [3; 16], START);
         let state = State::open(ConversationId(Uuid::from_u128(1)), &opening).unwrap();
         Self {
@@ -101,6 +108,9 @@ impl Walk {
     fn store(&mut self, command: &Command, decision: Decision) -> Stepped {
         let stepped = Stepped { before: self.state.clone(), shown: self.shown.clone(), decision };
         stepped.decision.entries.iter().for_each(|entry| self.state.apply(entry));
+        if self.state.erased && !stepped.before.erased {
+            self.log = self.log.iter().map(Entry::redacted).collect();
+        }
         self.log.extend(stepped.decision.entries.iter().cloned());
         let running = |shown: &PartialReply| {
             self.state.turn.is_some_and(|turn| (turn.turn, turn.attempt) == (shown.turn, shown.attempt))
@@ -186,6 +196,7 @@ impl Walk {
             Wish::Claim { stale } => Action::Claim { control_version: version(stale), assignment },
             Wish::TakeOver { stale } => Action::TakeOver { control_version: version(stale), assignment },
             Wish::HandBack { stale, to } => Action::HandBack { control_version: version(stale), to },
+            Wish::Erase => Action::Erase,
             Wish::Close { say_version } => Action::Close { control_version: say_version.then(|| version(false)) },
         }
     }
@@ -252,6 +263,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         4 => stale().prop_map(|stale| Wish::TakeOver { stale }),
         6 => (stale(), to).prop_map(|(stale, to)| Wish::HandBack { stale, to }),
         1 => any::<bool>().prop_map(|say_version| Wish::Close { say_version }),
+        1 => Just(Wish::Erase),
     ]
 }
 

@@ -36,7 +36,7 @@ fn escalated(reason: EscalationReason) -> Event {
 }
 
 fn shown(event: Event, view: View, language: &str) -> Option<Value> {
-    let entry = Entry { seq: 9, customer_prev: 7, at: Timestamp(5), key: None, event };
+    let entry = Entry { seq: 9, customer_prev: 7, at: Timestamp(5), key: None, event, erased: false };
     convert::log_entry(&entry, view, language, &notices()).map(|entry| serde_json::to_value(&*entry).unwrap())
 }
 

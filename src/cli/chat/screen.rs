@@ -80,6 +80,7 @@ impl<W: Write> Screen<W> {
 
     fn entry(&mut self, entry: &LogEntry) -> io::Result<()> {
         match &entry.body {
+            EntryBody::MessageSaid { .. } if entry.erased => Ok(()),
             EntryBody::MessageSaid { author, text } => {
                 let typed_here = entry.client_msg_id.as_ref().is_some_and(|id| self.typed.remove(id));
                 if typed_here && self.manner.interactive {
@@ -104,6 +105,7 @@ impl<W: Write> Screen<W> {
                     None => Ok(()),
                 }
             }
+            EntryBody::Erased { .. } => self.note("the content of this conversation was erased"),
             EntryBody::Opened { .. } | EntryBody::TurnOpened { .. } | EntryBody::AttemptStarted { .. } => Ok(()),
         }
     }

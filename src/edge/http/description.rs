@@ -32,6 +32,7 @@ use crate::edge::router;
         (name = "conversations", description = "Create and read"),
         (name = "commands", description = "Say, stop, rate, close …"),
         (name = "desk", description = "For staff"),
+        (name = "erasure", description = "For supervisors: what people said goes, or must not go"),
         (name = "sockets", description = "Live, both ways; docs/PROTOCOL.md has the frames"),
         (name = "health", description = "For operators")
     )

@@ -5,6 +5,7 @@ pub(super) mod commands;
 pub(super) mod conversations;
 pub(super) mod description;
 pub(super) mod entries;
+pub(super) mod erasure;
 pub(super) mod health;
 pub(super) mod pages;
 pub(super) mod queue;

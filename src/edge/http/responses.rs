@@ -41,7 +41,9 @@ failures! {
     ListErrors: BadRequest Unauthenticated TokenExpired Forbidden Busy Unknown Internal;
     /// Somebody sends a command.
     CommandErrors: BadRequest Unsupported Unauthenticated TokenExpired Forbidden NotFound TooLarge IdConflict OutOfOrder
-        ControlChanged Closed NothingToDo Full Busy Unknown Internal;
+        ControlChanged Closed NothingToDo OnHold Full Busy Unknown Internal;
+    /// A supervisor places or lifts a legal hold.
+    HoldErrors: BadRequest Unauthenticated TokenExpired Forbidden NotFound TooLarge Busy Unknown Internal;
 }
 
 fn described(codes: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>> {

@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 3;
 type Numbered = (usize, AppendOutcome);
 /// An append in the form of rows, and where it stands in the batch.
 type Item = (usize, StoredAppend);
-type OutcomeRow = (String, Option<i64>, Option<Uuid>, Option<String>, Option<Vec<u8>>);
+pub(super) type OutcomeRow = (String, Option<i64>, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
     if batch.is_empty() {
@@ -146,7 +146,7 @@ pub(super) async fn run(
     }
 }
 
-async fn run_once(
+pub(super) async fn run_once(
     connection: &mut PgConnection,
     statement: &'static str,
     items: &[Item],
@@ -160,7 +160,7 @@ async fn run_once(
 }
 
 /// `None` for a turn that does not fit.
-fn outcome(row: OutcomeRow, link: Link) -> Result<Option<AppendOutcome>, StoreError> {
+pub(super) fn outcome(row: OutcomeRow, link: Link) -> Result<Option<AppendOutcome>, StoreError> {
     let (outcome, seq, participant, id, commitment) = row;
     Ok(Some(match (outcome.as_str(), seq, participant, id, commitment) {
         ("accepted", ..) => AppendOutcome::Accepted(link),
@@ -177,7 +177,11 @@ fn outcome(row: OutcomeRow, link: Link) -> Result<Option<AppendOutcome>, StoreEr
 
 /// Puts an append that cannot be stored among the dead letters. If that fails too it is to be tried again, and ends
 /// here again.
-async fn bury(connection: &mut PgConnection, append: &Append, reason: &str) -> Result<AppendOutcome, StoreError> {
+pub(super) async fn bury(
+    connection: &mut PgConnection,
+    append: &Append,
+    reason: &str,
+) -> Result<AppendOutcome, StoreError> {
     let letter = sqlx::query(include_str!("../queries/dead_letter.sql"))
         .bind(Uuid::now_v7())
         .bind(append.conversation.0)

@@ -12,6 +12,7 @@ pub(super) mod audit;
 mod claim;
 mod columns;
 mod database;
+mod erase;
 mod error;
 pub(super) mod history;
 mod inspect;

@@ -18,8 +18,8 @@ use super::append::{APPEND, run};
 use super::*;
 use crate::store::audit::anchoring::Collect;
 use crate::store::audit::source::{ActRow, Source};
-use crate::store::contract::Backend;
 use crate::store::contract::fixture::{Node, Talk};
+use crate::store::contract::{Backend, RAW_ENTRIES, RawEntry};
 use crate::store::stored::StoredAppend;
 
 /// A database of its own on the server of the test run.
@@ -115,6 +115,32 @@ impl Backend for TestPostgres {
 
     async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&mut self.direct().await).await.unwrap()
+    }
+
+    async fn rows(&self, conversation: Uuid) -> Vec<RawEntry> {
+        sqlx::query_as(RAW_ENTRIES).bind(conversation).fetch_all(&mut self.direct().await).await.unwrap()
+    }
+
+    async fn places_of(&self, text: &str) -> Vec<String> {
+        let mut direct = self.direct().await;
+        let columns: Vec<(String, String)> = sqlx::query_as(
+            "SELECT table_name::text, CASE data_type WHEN 'bytea' THEN format('encode(%I, ''escape'')', column_name) \
+                                      ELSE format('%I::text', column_name) END \
+             FROM information_schema.columns WHERE table_schema = 'public'",
+        )
+        .fetch_all(&mut direct)
+        .await
+        .unwrap();
+        let mut found = Vec::new();
+        for (table, column) in columns {
+            let count = AssertSqlSafe(format!("SELECT count(*) FROM {table} WHERE strpos({column}, $1) > 0"));
+            if sqlx::query_scalar::<_, i64>(count).bind(text).fetch_one(&mut direct).await.unwrap() > 0 {
+                found.push(table);
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
     }
 }
 

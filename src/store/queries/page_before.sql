@@ -1,5 +1,5 @@
 -- Entries before position $2, newest first. $3: staff, who see everything.
-SELECT seq, customer_prev, at, body, participant, client_msg_id, commitment
+SELECT seq, customer_prev, at, body, participant, client_msg_id, commitment, erased
 FROM entries
 WHERE conversation = $1 AND seq < $2 AND (customer_sees OR $3)
 ORDER BY seq DESC

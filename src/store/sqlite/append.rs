@@ -39,7 +39,7 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
 
 /// How a batch is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Care {
+pub(super) enum Care {
     /// All of it or nothing: what the database refuses is nearly always nothing.
     None,
     /// With a savepoint for each conversation, which can be undone alone.
@@ -72,7 +72,7 @@ async fn append_all(
 }
 
 /// `None` if the database refuses it and there is no savepoint to go back to.
-async fn append_one(
+pub(super) async fn append_one(
     transaction: &mut Transaction<'_, Sqlite>,
     append: &Append,
     care: Care,

@@ -95,6 +95,15 @@ impl Writer<'_> {
         self.connection.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(before)
     }
 
+    /// Moves what was written into the file and empties the write-ahead log, which holds older states of pages. If somebody
+    /// reads just now it is emptied later.
+    pub(super) async fn empty_the_log(&mut self) {
+        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut self.connection).await;
+        if let Err(error) = emptied {
+            tracing::warn!(error = describe(&error), "the write-ahead log could not be emptied after an erasure");
+        }
+    }
+
     /// Puts the connection back.
     pub(super) fn done(mut self) {
         *self.slot = Some(self.connection);
@@ -106,13 +115,15 @@ pub(super) async fn commit(transaction: Transaction<'_, Sqlite>) -> Result<(), S
     transaction.commit().await.map_err(|error| store_error(&error, Stage::Commit))
 }
 
-/// Write-ahead log, and a flush to the disk with every commit: an acknowledged entry survives a loss of power.
+/// Write-ahead log, and a flush to the disk with every commit: an acknowledged entry survives a loss of power. What is
+/// deleted or replaced is overwritten, so that an erased text does not stay behind in the file.
 pub(super) fn options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "on")
 }
 
 #[cfg(test)]

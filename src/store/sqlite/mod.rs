@@ -10,6 +10,7 @@ pub(super) mod audit;
 pub(super) mod backup;
 mod claim;
 mod database;
+mod erase;
 mod error;
 mod folder;
 pub(super) mod history;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::*;
 use crate::store::audit::anchoring::Collect;
 use crate::store::audit::source::{ActRow, Source};
-use crate::store::contract::Backend;
 use crate::store::contract::fixture::Node;
+use crate::store::contract::{Backend, RAW_ENTRIES, RawEntry};
 use crate::store::migrations::Step;
 
 pub(in crate::store) struct TestSqlite {
@@ -65,6 +65,40 @@ impl Backend for TestSqlite {
 
     async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&mut self.direct().await).await.unwrap()
+    }
+
+    async fn rows(&self, conversation: Uuid) -> Vec<RawEntry> {
+        sqlx::query_as(RAW_ENTRIES).bind(conversation).fetch_all(&mut self.direct().await).await.unwrap()
+    }
+
+    async fn places_of(&self, text: &str) -> Vec<String> {
+        let mut direct = self.direct().await;
+        let columns: Vec<(String, String)> = sqlx::query_as(
+            "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'",
+        )
+        .fetch_all(&mut direct)
+        .await
+        .unwrap();
+        let mut found = Vec::new();
+        for (table, column) in columns {
+            let count = format!(
+                "SELECT count(*) FROM \"{table}\" WHERE instr(CAST(\"{column}\" AS BLOB), CAST($1 AS BLOB)) > 0"
+            );
+            let count = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(count)).bind(text);
+            if count.fetch_one(&mut direct).await.unwrap() > 0 {
+                found.push(table);
+            }
+        }
+        for file in std::fs::read_dir(self.folder.path()).unwrap() {
+            let file = file.unwrap();
+            let bytes = std::fs::read(file.path()).unwrap();
+            if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+                found.push(file.file_name().into_string().unwrap());
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
     }
 }
 

@@ -4,6 +4,7 @@
 // entries follow the cursor. The reply in progress (`live`, reply.ts) is provisional: the entry that ends its turn
 // replaces it. `needsResume` says that something is missing; whoever owns the socket then asks for it with `resume`.
 
+import { withoutTexts } from "./erasure.ts";
 import type { FrameOf } from "./frames.ts";
 import type { Control, Cursor, LogEntry, Position, ServerFrame, Synced } from "./generated/protocol.ts";
 import { emptyReply, type LiveReply, withDelta, withReset, withSyncedTurn } from "./reply.ts";
@@ -29,6 +30,8 @@ export interface ConversationState {
   readonly typing: FrameOf<"typing"> | null;
   /** The place in the queue, from 1. */
   readonly queuePosition: number | null;
+  /** What people said was erased; no entry holds a text. */
+  readonly erased: boolean;
   /** Something is missing: synchronise again. */
   readonly needsResume: boolean;
 }
@@ -47,6 +50,7 @@ export function emptyConversation(id: string): ConversationState {
     endedTurn: 0,
     typing: null,
     queuePosition: null,
+    erased: false,
     needsResume: false,
   };
 }
@@ -85,7 +89,10 @@ export function prependOlder(
   hasOlder: boolean,
 ): ConversationState {
   const first = state.entries[0]?.seq ?? Number.POSITIVE_INFINITY;
-  return { ...state, entries: [...older.filter(({ seq }) => seq < first), ...state.entries], hasOlder };
+  const before = older.filter(({ seq }) => seq < first);
+  // A page that was read before the erasure may come after it.
+  if (state.erased) return { ...state, entries: [...before.map(withoutTexts), ...state.entries], hasOlder: false };
+  return { ...state, entries: [...before, ...state.entries], hasOlder };
 }
 
 /** The same without who is writing. */
@@ -163,6 +170,9 @@ function fold(state: ConversationState, entry: LogEntry): ConversationState {
         controlVersion: entry.control_version,
         queuePosition: entry.control.state === "queue" ? state.queuePosition : null,
       };
+    case "erased":
+      // There is nothing in older pages that could be shown.
+      return { ...withoutTyping(state), erased: true, entries: state.entries.map(withoutTexts), hasOlder: false };
     default:
       return state;
   }

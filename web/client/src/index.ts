@@ -33,6 +33,7 @@ export type { LiveReply } from "./reply.ts";
 export { type ChatStorage, memoryStorage } from "./storage.ts";
 export type {
   CommandItem,
+  ErasedItem,
   ItemFailure,
   MessageItem,
   NoticeItem,

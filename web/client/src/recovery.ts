@@ -24,7 +24,7 @@ export function messagesToOfferAgain(
 ): { frame: Command; at: number }[] {
   const held = new Set(now.entries.map(({ client_msg_id }) => client_msg_id));
   const mine = before.entries.flatMap((entry) => {
-    if (entry.kind !== "message_said" || !entry.client_msg_id || !isMine(entry, participant)) return [];
+    if (entry.kind !== "message_said" || entry.erased || !entry.client_msg_id || !isMine(entry, participant)) return [];
     const frame: Command = { type: "say", client_msg_id: entry.client_msg_id, text: entry.text };
     return [{ frame, at: entry.at }];
   });

@@ -125,6 +125,7 @@ export class Session {
   adopt(saved: SavedOutbox): boolean {
     if (!this.conversation || !this.#isOurs(saved)) return false;
     const isThisOne = saved.conversation === null || saved.conversation === this.conversation.id;
+    if (isThisOne && this.conversation.erased) return true;
     this.outbox = outboxes.adopted(this.outbox, isThisOne ? saved.items : leftBehind(saved.items));
     this.#updated();
     this.#flush();
@@ -200,6 +201,7 @@ export class Session {
     if (!this.conversation) return;
     const before = this.conversation;
     this.conversation = apply(before, frame);
+    this.#dropErased(before);
     if (frame.type === "entry" && frame.client_msg_id && isMine(frame, this.participant)) {
       this.#settle({ id: frame.client_msg_id, seq: frame.seq });
     }
@@ -213,6 +215,7 @@ export class Session {
     if (!this.conversation || frame.conversation !== this.conversation.id || this.#isPast(frame)) return;
     const before = this.conversation;
     this.conversation = apply(before, frame);
+    this.#dropErased(before);
     clearTimeout(this.#resumeTimer);
     if (frame.reason === "other_epoch" || frame.reason === "future") {
       const lost = messagesToOfferAgain(before, this.conversation, this.participant);
@@ -228,6 +231,13 @@ export class Session {
     this.#awaited = null;
     if (this.conversation.needsResume) this.#startOver();
     else if (isFirst) void this.#adoptAndFlush();
+  }
+
+  /** What was to be said in a conversation that is erased is forgotten with it. */
+  #dropErased(before: ConversationState): void {
+    if (!this.conversation?.erased || before.erased) return;
+    this.outbox = [];
+    this.#updated();
   }
 
   /** A fresh start that nobody has asked for, from before the cursor: following it would take entries back. */

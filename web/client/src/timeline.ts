@@ -66,6 +66,15 @@ export interface NoticeItem {
   readonly seq: number;
 }
 
+/** Stands in place of all that was said: it was erased. */
+export interface ErasedItem {
+  readonly kind: "erased";
+  readonly key: string;
+  /** In ms since 1970. */
+  readonly at: number;
+  readonly seq: number;
+}
+
 /** Something else that the customer has asked for and that is not done yet, or could not be. */
 export interface CommandItem {
   readonly kind: "command";
@@ -78,7 +87,7 @@ export interface CommandItem {
 }
 
 /** One thing to show. */
-export type TimelineItem = MessageItem | ReplyItem | NoticeItem | CommandItem;
+export type TimelineItem = MessageItem | ReplyItem | NoticeItem | ErasedItem | CommandItem;
 
 /** What a timeline is derived from. `participant`: who is looking. */
 export interface TimelineSource {
@@ -134,7 +143,8 @@ interface Index {
 }
 
 function derive({ conversation, outbox, participant }: TimelineSource): TimelineItem[] {
-  const entries = conversation?.entries ?? [];
+  const held = conversation?.entries ?? [];
+  const entries = conversation?.erased ? held.filter(({ kind }) => kind === "erased") : held;
   const live = conversation?.live ?? null;
   const index = indexed(entries, outbox);
   const items = entries
@@ -189,6 +199,8 @@ function itemOf(
     case "control_changed":
     case "notice_posted":
       return notice(entry);
+    case "erased":
+      return { kind: "erased", key: `entry-${entry.seq}`, at: entry.at, seq: entry.seq };
     default:
       return null;
   }

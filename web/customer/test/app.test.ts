@@ -1,6 +1,6 @@
 // What the app says about each state, in markup. What it does is tested in a browser.
 
-import type { ChatState } from "@onya/client";
+import { type ChatState, emptyConversation } from "@onya/client";
 import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, test } from "vitest";
@@ -148,4 +148,13 @@ test("drawing the timeline looks at each item a few times, however long it is", 
   });
   appIn({ timeline });
   expect(reads).toBeLessThan(messages.length * 20);
+});
+
+test("an erased conversation is one line, and is not judged", () => {
+  const conversation = { ...emptyConversation("c"), historyEpoch: "e", erased: true };
+  const timeline = [{ kind: "erased", key: "entry-9", at: 9, seq: 9 } as const];
+  const page = appIn({ conversation, timeline, control: { state: "closed" } });
+  expect(textOf(page)).toContain("The content of this conversation was erased.");
+  expect(page).not.toContain('id="csat"');
+  expect(page).toContain('id="again"');
 });

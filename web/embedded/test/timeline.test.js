@@ -85,3 +85,16 @@ test("staff see why somebody waits", () => {
   });
   assert.equal(shown([queued])[0].text, "Queued: the customer asked for a person – “lost parcel”");
 });
+
+test("an erased conversation shows one line, and no word of what was said", () => {
+  const closed = entry(4, { kind: "control_changed", control: { state: "closed" }, control_version: 1, cause: "closed" });
+  const erased = entry(5, { kind: "erased", by: { id: "s", role: "supervisor", name: "Grace" } });
+  const frames = [said(1, "canary"), opened(2), ended(3, 2, "final", "canary"), closed, erased];
+  const state = [start, ...frames].reduce(apply, emptyConversation(ID));
+  assert.doesNotMatch(JSON.stringify(state), /canary/);
+  const texts = shown(frames).map(({ text }) => text);
+  assert.deepEqual(texts, [
+    "The server closed the conversation",
+    "The content of this conversation was erased by Grace",
+  ]);
+});

@@ -228,6 +228,8 @@ export type ErrorCode =
   | "closed"
   /** There is nothing that the command could act on. */
   | "nothing_to_do"
+  /** The customer is on legal hold: nothing of theirs is erased until it is lifted. */
+  | "on_hold"
   /** The conversation has reached its length limit. */
   | "full"
   /** Too much at once, or storage cannot take more now: nothing was stored, send it again after `retry_after_ms`. */
@@ -261,6 +263,8 @@ export type LogEntry = {
   at: number;
   /** The sender's name for the command it answers for. */
   client_msg_id?: ClientMsgId | null;
+  /** Whether what people said here was erased; the texts are empty then. Absent: no. */
+  erased?: boolean;
   /** Position of the entry before it in this view; 0 if there is none. */
   prev: number;
   /** Position in the log. */
@@ -347,6 +351,12 @@ export type LogEntry = {
     notice: string;
     /** Which notice. */
     notice_key: Notice;
+  }
+  /** What people said in this conversation was erased: show none of the earlier texts any more. The last entry. */
+  | {
+    /** Who asked for it; absent if the time for which it is kept was over. Staff only. */
+    by?: Author | null;
+    kind: "erased";
   });
 
 /** Why entries could not be continued from the cursor. */
@@ -465,6 +475,8 @@ export type ServerFrame =
     client_msg_id?: ClientMsgId | null;
     /** The conversation. */
     conversation: string;
+    /** Whether what people said here was erased; the texts are empty then. Absent: no. */
+    erased?: boolean;
     /** Position of the entry before it in this view; 0 if there is none. */
     prev: number;
     /** Position in the log. */
@@ -552,6 +564,12 @@ export type ServerFrame =
       notice: string;
       /** Which notice. */
       notice_key: Notice;
+    }
+    /** What people said in this conversation was erased: show none of the earlier texts any more. The last entry. */
+    | {
+      /** Who asked for it; absent if the time for which it is kept was over. Staff only. */
+      by?: Author | null;
+      kind: "erased";
     })
   /** Provisional: more of the reply in progress. */
   | Delta & {

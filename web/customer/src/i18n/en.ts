@@ -14,6 +14,7 @@ export const en = {
   team: "Our team",
   you: "You",
   conversationClosed: "This conversation is closed",
+  erased: "The content of this conversation was erased.",
   // Actions
   menu: "More",
   talkToPerson: "Talk to a person",
@@ -106,6 +107,7 @@ export const en = {
     control_changed: "Somebody else answers by now.",
     closed: "The conversation is closed.",
     nothing_to_do: "There was nothing to do.",
+    on_hold: "This customer is on hold. Nothing is erased.",
     full: "This conversation cannot become longer. Start a new one.",
     busy: "The server is busy. Try again in a moment.",
     unknown: "It is not known whether this was stored. Try again.",

@@ -4,6 +4,7 @@ import type { Chat } from "@onya/client";
 import { useChat } from "@onya/client/react";
 import { type ReactElement, type ReactNode, useCallback, useEffect, useState } from "react";
 import { Composer } from "../composer/Composer.tsx";
+import { useForgottenDraft } from "../composer/useDraft.ts";
 import type { Language } from "../i18n/language.ts";
 import { LanguageContext } from "../i18n/texts.ts";
 import { Announcer } from "../timeline/Announcer.tsx";
@@ -47,6 +48,7 @@ function ChatApp({ chat, language, focus = 0, onMinimise }: AppProps): ReactNode
   const [sent, setSent] = useState(0);
   const [isEnding, setEnding] = useState(false);
   const transcript = useTranscript(chat, language);
+  useForgottenDraft(state.participant, state.conversation?.erased === true);
   useViewport();
   useKeptFocus(state.control?.state);
   useStopByKey(chat, state.turn.state !== "idle" && onMinimise === undefined);

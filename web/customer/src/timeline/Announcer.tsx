@@ -58,6 +58,7 @@ function stageOf(item: TimelineItem): string {
     case "reply":
       return item.state === "streaming" ? "pending" : item.state;
     case "notice":
+    case "erased":
       return "said";
     case "command":
       return item.state;
@@ -73,6 +74,8 @@ function announcementOf(item: TimelineItem, texts: Texts): string | null {
       return item.state === "ended" ? endOf(item, texts) : texts.thinking;
     case "notice":
       return item.text;
+    case "erased":
+      return texts.erased;
     case "command":
       return item.state === "failed" ? texts.commandFailed(texts.command[item.command]) : null;
   }

@@ -7,8 +7,15 @@ import { Icon } from "../shell/Icon.tsx";
 
 const SCORES = ["up", "down"] as const;
 
+interface ClosedProps {
+  chat: Chat;
+  rating: Score | null;
+  /** What is erased is not judged any more. */
+  canRate: boolean;
+}
+
 /** The card below a closed conversation. */
-export function Closed({ chat, rating }: { chat: Chat; rating: Score | null }): ReactNode {
+export function Closed({ chat, rating, canRate }: ClosedProps): ReactNode {
   const texts = useTexts();
   const [isBusy, setBusy] = useState(false);
   const rate = (chosen: Score) => {
@@ -18,22 +25,24 @@ export function Closed({ chat, rating }: { chat: Chat; rating: Score | null }): 
   return (
     <section id="closed" className="card closed" tabIndex={-1} aria-labelledby="closed-title">
       <h2 id="closed-title">{texts.conversationClosed}</h2>
-      <fieldset id="csat" className="csat">
-        <legend>{texts.howWasIt}</legend>
-        {SCORES.map((each) => (
-          <button
-            key={each}
-            type="button"
-            className="quiet"
-            data-score={each}
-            aria-pressed={rating === each}
-            onClick={() => rate(each)}
-          >
-            <Icon name={each === "up" ? "up" : "bad"} />
-            <span>{each === "up" ? texts.good : texts.bad}</span>
-          </button>
-        ))}
-      </fieldset>
+      {canRate && (
+        <fieldset id="csat" className="csat">
+          <legend>{texts.howWasIt}</legend>
+          {SCORES.map((each) => (
+            <button
+              key={each}
+              type="button"
+              className="quiet"
+              data-score={each}
+              aria-pressed={rating === each}
+              onClick={() => rate(each)}
+            >
+              <Icon name={each === "up" ? "up" : "bad"} />
+              <span>{each === "up" ? texts.good : texts.bad}</span>
+            </button>
+          ))}
+        </fieldset>
+      )}
       <button
         id="again"
         type="button"

@@ -52,7 +52,9 @@ export function Conversation({ chat, state, sent, onSay }: ConversationProps): R
           <Timeline chat={chat} items={timeline} control={state.control} />
           {state.typing !== null && <TypingLine name={state.typing.name ?? null} />}
           {state.control?.state === "queue" && <Queue chat={chat} position={state.queuePosition} />}
-          {state.control?.state === "closed" && <Closed chat={chat} rating={state.rating} />}
+          {state.control?.state === "closed" && (
+            <Closed chat={chat} rating={state.rating} canRate={state.conversation?.erased !== true} />
+          )}
         </div>
       </div>
       {isAway && (

@@ -5,6 +5,7 @@ import { memo, type ReactNode } from "react";
 import { useLanguage } from "../i18n/texts.ts";
 import { Command } from "./Command.tsx";
 import { dayOf } from "./clock.ts";
+import { Erased } from "./Erased.tsx";
 import { Message } from "./Message.tsx";
 import { Notice } from "./Notice.tsx";
 import { Reply } from "./Reply.tsx";
@@ -59,6 +60,8 @@ function content(chat: Chat, item: TimelineItem, canRegenerate: boolean): ReactN
       return <Reply chat={chat} item={item} canRegenerate={canRegenerate} />;
     case "notice":
       return <Notice item={item} />;
+    case "erased":
+      return <Erased item={item} />;
     case "command":
       return <Command chat={chat} item={item} />;
   }

@@ -56,7 +56,10 @@ function linesOf(entries: readonly LogEntry[], language: Language): Line[] {
 }
 
 function lineOf(entry: LogEntry, { texts }: Language): Line | null {
+  if (entry.erased && (entry.kind === "message_said" || entry.kind === "turn_ended")) return null;
   switch (entry.kind) {
+    case "erased":
+      return { at: entry.at, who: null, text: texts.erased };
     case "message_said": {
       const { role, name } = entry.author;
       const who = role === "customer" ? texts.you : showDirectionControls(name ?? texts.team);

@@ -1,0 +1,1 @@
+DELETE FROM legal_holds WHERE customer = $1
