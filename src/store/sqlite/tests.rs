@@ -43,7 +43,7 @@ impl Backend for TestSqlite {
     }
 
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog> {
-        Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation })
+        Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation, acts: Acts::new(incarnation) })
     }
 
     async fn source(&self) -> Box<dyn Source> {
@@ -147,7 +147,7 @@ async fn a_step_back_and_forward_leaves_a_working_schema() {
         let state = applied(crate::store::migrate(&settings, Direction::Down).await.unwrap());
         assert_eq!(state.iter().filter(|applied| **applied).count(), steps.saturating_sub(undone));
     }
-    let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap();
+    let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap().log;
     log.ping().await.unwrap();
     drop(log);
     assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![true; steps]);
