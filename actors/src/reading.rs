@@ -9,7 +9,7 @@ use onya_protocol::{ErrorCode, LogEntry, Refusal, convert};
 use crate::Sessions;
 use crate::conversation::busy;
 use crate::ports::{Page, PageFrom, StoreError, Summary};
-use crate::record::{Looked, Refused, TOKEN_MADE, act};
+use crate::record::{Looked, Refused, TOKEN_MADE, act, role_name};
 
 /// Part of a log, in one view.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl Sessions {
 
     /// Lets it go on record that a token was made for somebody.
     pub fn note_token(&self, who: ParticipantId, role: Role) {
-        self.system.recorder.note(act(self.system.clock.now(), (who, role), TOKEN_MADE));
+        self.system.recorder.note(act(self.system.clock.now(), (who, role_name(role)), TOKEN_MADE));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::persistence::{Bounds, Persistence};
 use crate::ports::{AuditLog, Clock, EventLog, Model, NewConversation, Opening, Random, StoreError};
 use crate::reading::not_on_record;
 use crate::record::Recorder;
-use crate::record::{LOGGED_IN, Looked, act};
+use crate::record::{LOGGED_IN, Looked, act, role_name};
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 use crate::sweeper::Sweeper;
@@ -162,7 +162,7 @@ impl Sessions {
     /// Connects a socket of staff; it is shown the queue. Both go on record first.
     pub async fn connect_staff(&self, who: Person) -> Result<StaffConnection, Refusal> {
         let now = self.system.clock.now();
-        let acts = vec![act(now, (who.id, who.role), LOGGED_IN), Looked::AtQueue.act(now, &who)];
+        let acts = vec![act(now, (who.id, role_name(who.role)), LOGGED_IN), Looked::AtQueue.act(now, &who)];
         self.system.recorder.store(acts).await.map_err(not_on_record)?;
         Ok(StaffConnection::connect(self.clone(), who))
     }

@@ -14,7 +14,7 @@ use crate::desk::Desk;
 use crate::directory::Directory;
 use crate::persistence::Persistence;
 use crate::ports::{Clock, EventLog, Fence, Model, Random};
-use crate::record::{Recorder, Refused};
+use crate::record::{Recorder, Refused, role_name};
 use crate::settings::Settings;
 
 pub(crate) struct System {
@@ -75,7 +75,7 @@ impl System {
     /// Lets it go on record that a customer asked for somebody else's conversation, and was told that there is none.
     pub(crate) fn note_stranger(&self, customer: ParticipantId, conversation: ConversationId) {
         let refused = Refused {
-            who: Some((customer, Role::Customer)),
+            who: Some((customer, role_name(Role::Customer))),
             route: "a conversation of somebody else",
             conversation: Some(conversation),
             code: ErrorCode::NotFound,

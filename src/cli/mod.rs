@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else (logs, problems) to standard error. Exit codes: 0 done, 1 failed, 2 not
 //! understood.
 
+mod anchor;
 mod backup;
 mod chat;
 mod check_config;
@@ -14,6 +15,7 @@ mod replay;
 mod serve;
 mod settings;
 mod token;
+mod verify_audit;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,10 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Show or renew the name of the history: part of every restore
     HistoryEpoch(history_epoch::HistoryEpochArgs),
+    /// Sign where all chains of the audit end, so that a later change of what is before shows
+    Anchor(anchor::AnchorArgs),
+    /// Check that nothing that was stored has been changed: exit code 0 if all is as it was, 1 if not
+    VerifyAudit(verify_audit::VerifyAuditArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -74,10 +80,12 @@ pub fn run(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = &cli.settings;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => return serve::run(settings.load()?),
+        Command::Serve => return serve::run(settings.load_with_origins()?),
         Command::Token(args) => token::run(&args, &settings.load()?),
         Command::CheckConfig(args) => check_config::run(&args, settings),
         Command::Chat(args) => chat::run(&args),
+        Command::Anchor(args) => anchor::run(&args, &settings.load()?),
+        Command::VerifyAudit(args) => return verify_audit::run(&args, &settings.load()?),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
         Command::Replay(args) => return replay::run(&args, &settings.load()?),
         Command::Backup(args) => backup::backup(&args, &settings.load()?),

@@ -38,7 +38,7 @@ pub(super) struct Staff(pub(super) Person);
 pub(super) struct Reader(pub(super) Person);
 
 /// A reader who is no customer.
-pub(super) struct StaffReader;
+pub(super) struct StaffReader(pub(super) Person);
 /// A supervisor.
 pub(super) struct Supervisor(pub(super) Person);
 
@@ -74,7 +74,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<Result<&str, Failure>> {
 
 /// The person in conversations; programs and administrators take no part in them.
 pub(super) fn person(principal: &Principal) -> Result<Person, Failure> {
-    let role = principal.role.in_conversation().ok_or_else(forbidden)?;
+    let role = principal.role.in_conversation().ok_or_else(|| forbidden().of(principal))?;
     Ok(Person { id: principal.participant, role, name: principal.display_name.as_deref().map(str::to_owned) })
 }
 
@@ -113,8 +113,9 @@ impl FromRequestParts<Arc<Edge>> for Customer {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
-        let Caller(person) = Caller::from_request_parts(parts, edge).await?;
-        if person.role == Role::Customer { Ok(Self(person)) } else { Err(forbidden()) }
+        let Holder(principal) = Holder::from_request_parts(parts, edge).await?;
+        let person = person(&principal)?;
+        if person.role == Role::Customer { Ok(Self(person)) } else { Err(forbidden().of(&principal)) }
     }
 }
 
@@ -122,8 +123,9 @@ impl FromRequestParts<Arc<Edge>> for Staff {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
-        let Caller(person) = Caller::from_request_parts(parts, edge).await?;
-        if person.role.is_staff() { Ok(Self(person)) } else { Err(forbidden()) }
+        let Holder(principal) = Holder::from_request_parts(parts, edge).await?;
+        let person = person(&principal)?;
+        if person.role.is_staff() { Ok(Self(person)) } else { Err(forbidden().of(&principal)) }
     }
 }
 
@@ -141,7 +143,7 @@ impl FromRequestParts<Arc<Edge>> for StaffReader {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
         let Reader(person) = Reader::from_request_parts(parts, edge).await?;
-        if person.role.is_staff() { Ok(Self) } else { Err(forbidden()) }
+        if person.role.is_staff() { Ok(Self(person)) } else { Err(forbidden()) }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::connection::{Published, PublishedEntry};
 use crate::guard::guarded;
 use crate::planted::{self, Fault};
 use crate::ports::{Append, AppendOutcome, HOLD_POSTPONES_MS, Link, Question, StoreError};
-use crate::record::Refused;
+use crate::record::{Refused, role_name};
 
 /// How long to wait before a signal is tried again that the store did not take just now.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -125,7 +125,7 @@ impl Conversation {
         }
         let by = &submission.request.by;
         let refused = Refused {
-            who: Some((by.id, by.role)),
+            who: Some((by.id, role_name(by.role))),
             route: "a command",
             conversation: Some(self.row.id),
             code: Refusal::from(rejection).code,

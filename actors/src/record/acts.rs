@@ -32,8 +32,8 @@ pub enum Looked {
 /// What was refused because of who asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused<'a> {
-    /// Who, if a token said so.
-    pub who: Option<(ParticipantId, Role)>,
+    /// Who and in which role, if a token said so.
+    pub who: Option<(ParticipantId, &'a str)>,
     /// Where, as the route is written in the program.
     pub route: &'a str,
     /// Which conversation, if one was named.
@@ -43,11 +43,11 @@ pub struct Refused<'a> {
 }
 
 /// An act of a person, without more to say.
-pub(crate) fn act(at: Timestamp, (id, role): (ParticipantId, Role), action: &'static str) -> Act {
+pub(crate) fn act(at: Timestamp, (id, role): (ParticipantId, &str), action: &'static str) -> Act {
     Act {
         at,
         actor: id.0.to_string(),
-        actor_role: role_name(role).to_owned(),
+        actor_role: role.to_owned(),
         action,
         conversation: None,
         detail: "{}".to_owned(),
@@ -66,7 +66,7 @@ impl Looked {
             Self::AtQueue => (None, r#"{"what":"queue"}"#.to_owned()),
             Self::AtResults(count) => (None, format!(r#"{{"what":"search","count":{count}}}"#)),
         };
-        Act { conversation, detail, ..act(at, (who.id, who.role), READ) }
+        Act { conversation, detail, ..act(at, (who.id, role_name(who.role)), READ) }
     }
 }
 
@@ -102,7 +102,8 @@ pub(crate) fn not_recorded(at: Timestamp, (refusals, log_ins): (u64, u64)) -> Ac
     }
 }
 
-const fn role_name(role: Role) -> &'static str {
+/// The role as it stands in tokens.
+pub(crate) const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Customer => "customer",
         Role::Agent => "agent",

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::acts::{LOGGED_IN, REFUSED, TOKEN_MADE, act};
+pub(crate) use self::acts::{LOGGED_IN, REFUSED, TOKEN_MADE, act, role_name};
 pub use self::acts::{Looked, Refused};
 use self::writer::Writer;
 use crate::ports::{Act, AuditLog, Clock, StoreError};

@@ -1,6 +1,6 @@
 //! An act: a row of `audit_log`, and the link that ties it to the act before it in the same process.
 
-use onya_actors::ports::Act;
+use onya_actors::ports::{Act, StoreError};
 use onya_core::{ConversationId, Timestamp};
 use uuid::Uuid;
 
@@ -31,6 +31,7 @@ impl ActRow {
         row
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "for erasures and removals"))]
     /// The row of an act that is a chain of its own: for whoever records one thing, in the transaction that does it.
     pub(in crate::store) fn alone(act: &Act) -> Self {
         Self::next(act, Uuid::now_v7(), (0, &GENESIS))
@@ -51,6 +52,29 @@ impl ActRow {
         Parts::new("onya.link.1").bytes(previous).bytes(&digest).hash()
     }
 }
+
+/// The end of this process's chain, as far as it is known: not after an outcome that is not.
+pub(in crate::store) type Head = Option<(i64, Hash)>;
+
+/// The rows of acts after the end of a chain, and the end after them.
+pub(in crate::store) fn rows_after(acts: &[Act], chain: Uuid, mut head: (i64, Hash)) -> (Vec<ActRow>, (i64, Hash)) {
+    let mut rows = Vec::with_capacity(acts.len());
+    for act in acts {
+        let row = ActRow::next(act, chain, (head.0, &head.1));
+        head = (row.n, row.link_after(&head.1));
+        rows.push(row);
+    }
+    (rows, head)
+}
+
+/// The end of a chain, read from its last row.
+pub(in crate::store) fn head_of(last: Option<(i64, Vec<u8>)>) -> Result<(i64, Hash), StoreError> {
+    let Some((n, link)) = last else { return Ok((0, GENESIS)) };
+    Ok((n, link.try_into().map_err(|_| StoreError::Corrupt("a link is malformed".to_owned()))?))
+}
+
+/// The last row of a chain.
+pub(in crate::store) const LAST: &str = "SELECT n, link FROM audit_log WHERE chain = $1 ORDER BY n DESC LIMIT 1";
 
 /// What is left of the erased entries of one conversation, in the order of their positions: what an erasure puts on
 /// record, so that nobody can put words where a body was, or call a deletion of their own an erasure.
@@ -77,6 +101,7 @@ impl Erased {
         self.entries
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "for erasures"))]
     /// The act that puts on record what is left; who erased it says so in the transaction that did.
     pub(in crate::store) fn act(self, conversation: ConversationId, (actor, role): (&str, &str), at: Timestamp) -> Act {
         let entries = self.entries;

@@ -11,8 +11,10 @@ pub(super) mod act;
 mod anchor;
 pub(super) mod anchoring;
 mod file;
+pub mod key_file;
 mod merkle;
 mod report;
+pub mod settings;
 pub(super) mod source;
 pub(super) mod verify;
 

@@ -81,7 +81,7 @@ pub struct Gone {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Broken {
     /// Where.
-    #[serde(flatten)]
+    #[serde(rename = "in")]
     pub place: Place,
     /// What is wrong there.
     pub fault: Fault,
@@ -89,7 +89,7 @@ pub struct Broken {
 
 /// Where a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "in")]
+#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// In a conversation, or in the acts of a process.
     Chain {

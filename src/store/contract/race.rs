@@ -173,6 +173,7 @@ impl Writer {
                 AppendOutcome::Locked => {}
                 // With a faulty statement two owners may collide in the unique keys.
                 AppendOutcome::Fenced | AppendOutcome::Poisoned => return (self.acknowledged, (1, repeated)),
+                AppendOutcome::OnHold => panic!("nobody is on hold"),
             }
             if *stopped.borrow() {
                 break;

@@ -94,7 +94,7 @@ impl Backend for TestPostgres {
     }
 
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog> {
-        crate::store::connect(&self.settings(), incarnation).await.unwrap()
+        crate::store::connect(&self.settings(), incarnation).await.unwrap().log
     }
 
     async fn source(&self) -> Box<dyn Source> {

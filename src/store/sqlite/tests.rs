@@ -44,7 +44,7 @@ impl Backend for TestSqlite {
     }
 
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog> {
-        Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation })
+        Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation, acts: Acts::new(incarnation) })
     }
 
     async fn source(&self) -> Box<dyn Source> {
@@ -188,7 +188,7 @@ async fn every_step_back_and_forward_leaves_a_working_schema() {
     let left = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type <> 'index'");
     let left: Vec<String> = left.fetch_all(&mut direct).await.unwrap();
     assert_eq!(left, ["schema_migrations"]);
-    let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap();
+    let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap().log;
     log.ping().await.unwrap();
     drop(log);
     assert_eq!(applied(&crate::store::migration_status(&settings).await.unwrap()), SQLITE.len());

@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn logged(body: EntryBody) -> LogEntry {
-        LogEntry { seq: 2, prev: 1, at: Timestamp(0), client_msg_id: None, body }
+        LogEntry { seq: 2, prev: 1, at: Timestamp(0), client_msg_id: None, erased: false, body }
     }
 
     /// Every tag of the text, without what stands between them.

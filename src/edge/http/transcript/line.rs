@@ -1,6 +1,6 @@
 //! What an entry says to people: who, what they said, and what happened. The one place that decides it, for text and HTML.
 //!
-//! An entry whose text was erased would say so here: a line with a remark in place of the text.
+//! An entry whose text was erased has a remark in its place.
 
 use onya_core::Timestamp;
 use onya_core::conversation::{Failure, Outcome, Role, Score};
@@ -46,8 +46,21 @@ impl From<Role> for Speaker {
     }
 }
 
+/// In place of a text that was erased.
+const ERASED: &str = "[erased]";
+
 /// The line of an entry; `None` for those that only matter to programs.
 pub(super) fn line(entry: &LogEntry) -> Option<Line<'_>> {
+    let line = whole_line(entry)?;
+    let had_text = matches!(entry.body, EntryBody::MessageSaid { .. } | EntryBody::TurnEnded { .. });
+    if !(entry.erased && had_text) {
+        return Some(line);
+    }
+    let remark = line.remark.map_or_else(|| ERASED.to_owned(), |remark| format!("{ERASED} {remark}"));
+    Some(Line { said: None, remark: Some(remark), ..line })
+}
+
+fn whole_line(entry: &LogEntry) -> Option<Line<'_>> {
     let silent = Line { at: entry.at, speaker: Speaker::Server, name: None, said: None, remark: None };
     Some(match &entry.body {
         EntryBody::Opened { .. } => Line { remark: Some("The conversation began.".to_owned()), ..silent },
@@ -79,6 +92,9 @@ pub(super) fn line(entry: &LogEntry) -> Option<Line<'_>> {
             Line { said: comment.as_deref(), remark: Some(format!("The customer found {what} {verdict}.")), ..silent }
         }
         EntryBody::NoticePosted { notice, .. } => Line { said: Some(notice), ..silent },
+        EntryBody::Erased { .. } => {
+            Line { remark: Some("The content of this conversation was erased.".to_owned()), ..silent }
+        }
     })
 }
 
@@ -110,5 +126,23 @@ fn changed(cause: Cause, by: Option<&Author>) -> String {
         Cause::AssistantChosen => "The customer went on with the assistant.".to_owned(),
         Cause::Closed => format!("The conversation was closed by {who}."),
         Cause::IdledOut => "The conversation was closed after a silence.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erased_text_leaves_a_remark_in_its_place() {
+        let body = EntryBody::TurnEnded { turn: 2, outcome: Outcome::Stopped, failure: None, text: String::new() };
+        let mut entry =
+            LogEntry { seq: 4, prev: 3, at: Timestamp(0), client_msg_id: None, erased: false, body: body.clone() };
+        assert_eq!(line(&entry).unwrap().remark.unwrap(), "Stopped by the customer.");
+        entry.erased = true;
+        let erased = line(&entry).unwrap();
+        assert_eq!((erased.said, erased.remark.unwrap().as_str()), (None, "[erased] Stopped by the customer."));
+        let entry = LogEntry { body: EntryBody::Erased { by: None }, ..entry };
+        assert_eq!(line(&entry).unwrap().remark.unwrap(), "The content of this conversation was erased.");
     }
 }
