@@ -151,6 +151,7 @@ fn routes(conversation: impl std::fmt::Display) -> Vec<(Method, String, Value, &
         post("/hand-back", json!({"control_version": 0}), "both"),
         post("/claim", json!({"control_version": 0}), "staff"),
         post("/take-over", json!({"control_version": 0}), "staff"),
+        post("/erase", json!({}), "supervisor"),
     ]
 }
 
@@ -169,6 +170,7 @@ async fn every_route_asks_who_is_calling() {
         let wrong: &[&str] = match who {
             "customer" => &[&agent, &admin, &service],
             "staff" => &[&visitor.token, &admin, &service],
+            "supervisor" => &[&visitor.token, &agent, &admin, &service],
             _ => &[&admin, &service],
         };
         for token in wrong {

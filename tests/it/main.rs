@@ -16,6 +16,7 @@ mod architecture;
 mod bad_input;
 mod chat;
 mod cli;
+mod erasure;
 mod handoff;
 mod http;
 mod identity;

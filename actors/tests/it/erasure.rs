@@ -57,7 +57,7 @@ async fn an_erasure_cuts_the_reply_in_progress_and_no_reader_is_shown_a_word_aft
     let synced = late.synced().await;
     assert!(!format!("{synced:?}").contains(WORDS));
     assert_eq!((synced.position, synced.turn, synced.entries.len()), (6, None, 6));
-    assert!(synced.entries[..3].iter().all(|entry| entry.erased));
+    assert!(synced.entries[..5].iter().all(|entry| entry.erased));
     assert_eq!(world.kinds(), ["opened", "message_said", "turn_opened", "turn_ended", "control_changed", "erased"]);
     assert_eq!(world.log.summary(world.id).await.unwrap().unwrap().turn, None);
 }

@@ -49,6 +49,8 @@ impl Database {
             .execute(&mut writer)
             .await
             .map_err(failed)?;
+        // What an erasure left in the write-ahead log when the process died right after it.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(settings.acquire_timeout())
