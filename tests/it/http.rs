@@ -153,6 +153,7 @@ fn routes(conversation: impl std::fmt::Display) -> Vec<(Method, String, Value, &
         post("/hand-back", json!({"control_version": 0}), "both"),
         post("/claim", json!({"control_version": 0}), "staff"),
         post("/take-over", json!({"control_version": 0}), "staff"),
+        post("/erase", json!({}), "supervisor"),
     ]
 }
 
@@ -173,6 +174,7 @@ async fn every_route_asks_who_is_calling() {
             "staff" => &[&visitor.token, &admin, &service],
             "staff, admin" => &[&visitor.token, &service],
             "both, admin" => &[&service],
+            "supervisor" => &[&visitor.token, &agent, &admin, &service],
             _ => &[&admin, &service],
         };
         for token in wrong {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod control;
+mod erasure;
 mod faults;
 mod reader;
 mod readers;

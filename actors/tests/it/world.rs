@@ -139,6 +139,11 @@ impl Customer {
         }
     }
 
+    /// All that waits to be written, in words.
+    pub async fn queue_debug(&self) -> String {
+        format!("{:?}", self.connection.queue().next().await.0)
+    }
+
     pub async fn say(&self, client_msg_id: &str, text: &str) {
         let frame = serde_say(client_msg_id, text, None);
         self.connection.handle(frame).await;

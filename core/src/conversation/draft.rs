@@ -50,6 +50,11 @@ impl<'a> Draft<'a> {
         self.seq
     }
 
+    /// Nothing of what was added so far is kept but its structure.
+    pub(super) fn redact(&mut self) {
+        self.entries.iter_mut().for_each(|entry| *entry = entry.redacted());
+    }
+
     /// Notes for the acknowledgement where the reply in progress was cut.
     pub(super) fn cut(&mut self, at_bytes: usize) {
         self.cut_at = Some(at_bytes as u64);

@@ -37,6 +37,7 @@ impl State {
         if self.control != Control::Closed {
             self.change_control(draft, (Control::Closed, Cause::Closed), by, None);
         }
+        draft.redact();
         draft.push(Event::Erased { by: by.map(Into::into) }, key);
     }
 

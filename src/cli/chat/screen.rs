@@ -80,7 +80,10 @@ impl<W: Write> Screen<W> {
 
     fn entry(&mut self, entry: &LogEntry) -> io::Result<()> {
         match &entry.body {
-            EntryBody::MessageSaid { .. } if entry.erased => Ok(()),
+            EntryBody::MessageSaid { .. } | EntryBody::TurnEnded { .. } if entry.erased => {
+                self.shown = None;
+                self.end_line()
+            }
             EntryBody::MessageSaid { author, text } => {
                 let typed_here = entry.client_msg_id.as_ref().is_some_and(|id| self.typed.remove(id));
                 if typed_here && self.manner.interactive {

@@ -210,13 +210,13 @@ async fn append_entry(
     }
 }
 
-/// Everything before the entries just appended.
+/// Everything before the entry that says so.
 async fn redact(
     database: &Database,
     transaction: &mut Transaction<'_, Postgres>,
     append: &Append,
 ) -> Result<(), StoreError> {
-    let (id, last) = (append.conversation.0, i64::try_from(append.expected_seq).unwrap_or(i64::MAX));
+    let (id, last) = (append.conversation.0, i64::try_from(append.head.last_seq).unwrap_or(i64::MAX) - 1);
     let mut after = 0;
     while after < last {
         after = database.read(redact_chunk(transaction, id, (after, last))).await?;

@@ -52,6 +52,8 @@ impl Database {
             .await
             .map_err(failed)?;
         let history_epoch = history::read(&mut writer).await?;
+        // What an erasure left in the write-ahead log when the process died right after it.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(settings.acquire_timeout())

@@ -126,9 +126,9 @@ async fn postpone(connection: &mut SqliteConnection, append: &Append) -> Result<
     Ok(())
 }
 
-/// Everything before the entries just appended.
+/// Everything before the entry that says so.
 async fn redact(connection: &mut SqliteConnection, append: &Append) -> Result<(), StoreError> {
-    let (id, last) = (append.conversation.0, i64::try_from(append.expected_seq).unwrap_or(i64::MAX));
+    let (id, last) = (append.conversation.0, i64::try_from(append.head.last_seq).unwrap_or(i64::MAX) - 1);
     let mut after = 0;
     while after < last {
         let bodies = sqlx::query_as(include_str!("../queries/bodies.sql")).bind(id).bind(after).bind(last);

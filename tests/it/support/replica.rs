@@ -110,6 +110,7 @@ impl Replica {
         }
         if let EntryBody::TurnEnded { turn, text, .. } = &entry.body
             && let Some(live) = self.live.take_if(|live| live.turn == *turn)
+            && !entry.erased
         {
             assert!(text.starts_with(&live.text), "the committed text is not what was shown: {live:?} {text:?}");
         }
@@ -126,6 +127,9 @@ impl Replica {
                 assert_eq!(self.control, Control::Assistant, "a turn opened while somebody else answers");
             }
             EntryBody::TurnEnded { turn, .. } => self.end_turn(*turn),
+            EntryBody::Erased { .. } => {
+                self.entries.range_mut(..entry.seq).for_each(|(_, held)| *held = Arc::new(held.redacted()));
+            }
             EntryBody::ControlChanged { control, control_version, .. } => {
                 assert!(self.live.is_none(), "control changed while a reply was in progress");
                 assert!(*control_version >= self.control_version, "control went back");
