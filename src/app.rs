@@ -8,6 +8,7 @@
 //! The only module that knows all its siblings. Nothing is decided here that a setting does not say.
 
 mod goodbye;
+mod indexing;
 mod probes;
 mod redis;
 mod settings;
@@ -144,7 +145,7 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
     let world = Ports { log: Arc::clone(&log), model, clock, random: Arc::clone(&random) };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
     let mut parts: Vec<Box<dyn Probe>> =
-        vec![Box::new(probes::StoreProbe(log)), Box::new(probes::ModelProbe::new(&config.llm))];
+        vec![Box::new(probes::StoreProbe(Arc::clone(&log))), Box::new(probes::ModelProbe::new(&config.llm))];
     parts.extend(redis.map(|redis| Box::new(redis) as Box<dyn Probe>));
     let edge = Arc::new(Edge {
         sessions: sessions.clone(),
@@ -164,6 +165,7 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
     servers.spawn(edge::serve(ports.server, edge::router(Arc::clone(&edge)), limits, stop.clone()));
     let metrics = edge::metrics_router(telemetry.metrics.clone());
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
+    servers.spawn(indexing::run(log, stop.clone()));
     servers.close();
     Ok(Running { sessions, edge, stop, servers })
 }

@@ -8,7 +8,7 @@ use onya_protocol::{ErrorCode, LogEntry, Refusal, convert};
 
 use crate::Sessions;
 use crate::conversation::busy;
-use crate::ports::{Page, PageFrom, StoreError, Summary};
+use crate::ports::{Hit, Page, PageFrom, Search, StoreError, Summary};
 
 /// Part of a log, in one view.
 #[derive(Clone, Debug)]
@@ -49,6 +49,17 @@ impl Sessions {
         let notices = &self.system.settings.notices;
         let show = |entry| convert::log_entry(entry, view, &summary.language, notices);
         Ok(EntriesPage { entries: stored.iter().filter_map(show).collect(), has_more })
+    }
+
+    /// What was said and holds all words of a query, newest first, for staff.
+    pub async fn search(&self, who: &Person, search: &Search) -> Result<Vec<Hit>, Refusal> {
+        if !who.role.is_staff() {
+            return Err(Refusal::new(ErrorCode::Forbidden, "only staff may search"));
+        }
+        self.system.log.search(search).await.map_err(|error| match error {
+            StoreError::Refused(why) => Refusal::new(ErrorCode::BadRequest, why),
+            error => not_read(error),
+        })
     }
 
     /// Conversations that are not closed, newest first, at most `limit` (1 to 200).

@@ -38,7 +38,7 @@ pub(super) struct Staff(pub(super) Person);
 pub(super) struct Reader(pub(super) Person);
 
 /// A reader who is no customer.
-pub(super) struct StaffReader;
+pub(super) struct StaffReader(pub(super) Person);
 
 /// What every command brings in its header.
 pub(super) struct CommandHeader {
@@ -136,7 +136,7 @@ impl FromRequestParts<Arc<Edge>> for StaffReader {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
         let Reader(person) = Reader::from_request_parts(parts, edge).await?;
-        if person.role.is_staff() { Ok(Self) } else { Err(forbidden()) }
+        if person.role.is_staff() { Ok(Self(person)) } else { Err(forbidden()) }
     }
 }
 

@@ -42,8 +42,8 @@ macro_rules! steps {
     };
 }
 
-pub(super) const POSTGRES: &[Step] = steps!("postgres": 1 "conversations");
-pub(super) const SQLITE: &[Step] = steps!("sqlite": 1 "conversations");
+pub(super) const POSTGRES: &[Step] = steps!("postgres": 1 "conversations", 3 "search");
+pub(super) const SQLITE: &[Step] = steps!("sqlite": 1 "conversations", 3 "search");
 
 /// Where the applied steps are written down, in both backends.
 pub(super) const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \

@@ -168,8 +168,13 @@ pub(super) fn entry(row: EntryRow) -> Result<Entry, StoreError> {
         customer_prev: position(customer_prev)?,
         at: Timestamp(at),
         key,
-        event: parse(&body, "an event")?,
+        event: event(&body)?,
     })
+}
+
+/// Reads the column `body` of `entries`.
+pub(super) fn event(body: &str) -> Result<Event, StoreError> {
+    parse(body, "an event")
 }
 
 /// Reads rows of `entries` in their order.

@@ -29,6 +29,7 @@ mod proofs;
 mod redis;
 mod replay;
 mod resume;
+mod search;
 mod slow_reader;
 mod terminal;
 mod traces;

@@ -122,7 +122,7 @@ pub(in crate::edge) async fn create(
     responses((status = 200, body = ConversationList, description = "newest first, at most 100"), ListErrors))]
 pub(in crate::edge) async fn list(
     State(edge): State<Arc<Edge>>,
-    _: StaffReader,
+    StaffReader(_reader): StaffReader,
     Fields(fields): Fields<ListFields>,
 ) -> Result<Json<ConversationList>, Failure> {
     if fields.state.is_some_and(|state| state != "open") {

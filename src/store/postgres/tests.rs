@@ -1,6 +1,7 @@
 //! What is particular to Postgres, and its place in the contract suite.
 
 mod locks;
+mod searching;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -223,6 +224,12 @@ async fn what_only_the_database_finds_wrong_is_bisected_to_one_conversation() {
     assert_eq!(backend.number("SELECT count(*) FROM entries").await, 33 + 30 * 2);
 }
 
+/// Rows of tables that this transaction has read so far.
+async fn rows_read(connection: &mut PgConnection) -> i64 {
+    let read = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables";
+    sqlx::query_scalar(read).fetch_one(connection).await.unwrap()
+}
+
 /// A plan that is made on empty tables must not be one that reads all of them.
 #[tokio::test]
 async fn an_append_reads_as_few_rows_from_long_tables_as_from_short_ones() {
@@ -234,12 +241,7 @@ async fn an_append_reads_as_few_rows_from_long_tables_as_from_short_ones() {
     let mut rows_read = async || {
         let mut transaction = lane.connection.begin().await.unwrap();
         assert_eq!(outcome(&mut transaction, APPEND, &item(&talk, "m1")).await, "accepted");
-        let read: i64 = sqlx::query_scalar(
-            "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables",
-        )
-        .fetch_one(&mut *transaction)
-        .await
-        .unwrap();
+        let read = rows_read(&mut transaction).await;
         transaction.rollback().await.unwrap();
         read
     };
@@ -287,14 +289,19 @@ async fn a_step_back_and_forward_leaves_a_working_schema() {
     let backend = TestPostgres::empty().await;
     let settings = backend.settings();
     let applied = |steps: Vec<StepStatus>| steps.iter().map(|step| step.applied).collect::<Vec<_>>();
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), [false]);
-    assert_eq!(applied(crate::store::migrate(&settings, Direction::Up).await.unwrap()), [true]);
-    assert_eq!(applied(crate::store::migrate(&settings, Direction::Down).await.unwrap()), [false]);
+    let fresh = applied(crate::store::migration_status(&settings).await.unwrap());
+    assert!(fresh.iter().all(|applied| !applied));
+    let up = applied(crate::store::migrate(&settings, Direction::Up).await.unwrap());
+    assert!(up.iter().all(|applied| *applied));
+    for left in (0..fresh.len()).rev().chain([0]) {
+        let down = applied(crate::store::migrate(&settings, Direction::Down).await.unwrap());
+        assert_eq!(down.iter().filter(|applied| **applied).count(), left);
+    }
     let left = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(backend.number(left).await, 1, "the list of steps only");
     let log = PostgresLog::connect(&settings, Uuid::now_v7()).await.unwrap();
     log.ping().await.unwrap();
-    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), [true]);
+    assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), up);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod error;
 mod folder;
 mod migrate;
 mod read;
+mod search;
 #[cfg(test)]
 pub(super) mod tests;
 pub(super) mod whole;
@@ -22,8 +23,8 @@ use async_trait::async_trait;
 use database::Database;
 pub(super) use folder::file_of_url;
 use onya_actors::ports::{
-    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError, Summary, Tail,
-    TailLimit,
+    Append, AppendOutcome, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search, StoreError,
+    Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -139,6 +140,14 @@ impl EventLog for SqliteLog {
         window_ms: u64,
     ) -> Result<u32, StoreError> {
         timed("record_crash", claim::record_crash(&self.database, conversation, now, window_ms)).await
+    }
+
+    async fn search(&self, search: &Search) -> Result<Vec<Hit>, StoreError> {
+        timed("search", search::search(&self.database, search)).await
+    }
+
+    async fn index_texts(&self) -> Result<usize, StoreError> {
+        timed("index_texts", search::index_texts(&self.database)).await
     }
 
     async fn ping(&self) -> Result<String, StoreError> {

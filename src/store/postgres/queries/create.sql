@@ -1,8 +1,9 @@
 -- The unique index on a customer's open conversation decides between racing creations: the losers wait for the
 -- winner's commit, insert nothing, and get no row.
 WITH created AS (
-    INSERT INTO conversations (id, customer, language, opened_at, last_seq, control, control_version, next_deadline)
-    VALUES ($1, $2, $3, $4, 1, $5, $6, $7)
+    INSERT INTO conversations (id, customer, language, opened_at, last_seq, control, control_version, next_deadline,
+                               searched_seq)
+    VALUES ($1, $2, $3, $4, 1, $5, $6, $7, 1)
     ON CONFLICT DO NOTHING
     RETURNING id
 )
