@@ -32,6 +32,7 @@ mod resume;
 mod search;
 mod slow_reader;
 mod terminal;
+mod timers;
 mod traces;
 mod transcript;
 mod upstream;
