@@ -9,6 +9,7 @@
 
 mod anchors;
 mod goodbye;
+mod indexing;
 mod probes;
 mod record;
 mod redis;
@@ -157,7 +158,7 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     let world = Ports { log: Arc::clone(&log), audit, model, clock, random: Arc::clone(&random) };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
     let mut parts: Vec<Box<dyn Probe>> =
-        vec![Box::new(probes::StoreProbe(log)), Box::new(probes::ModelProbe::new(&config.llm))];
+        vec![Box::new(probes::StoreProbe(Arc::clone(&log))), Box::new(probes::ModelProbe::new(&config.llm))];
     parts.extend(redis.map(|redis| Box::new(redis) as Box<dyn Probe>));
     let edge = Arc::new(Edge {
         sessions: sessions.clone(),
@@ -178,6 +179,7 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     let metrics = edge::metrics_router(telemetry.metrics.clone());
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
     servers.spawn(upkeep.watch(stop.clone()));
+    servers.spawn(indexing::run(log, stop.clone()));
     servers.close();
     Ok(Running { sessions, edge, stop, servers, anchors })
 }

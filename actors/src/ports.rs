@@ -3,6 +3,7 @@
 //! Every port says what its errors mean for the caller: whether nothing happened, or nobody knows.
 
 mod erasure;
+mod search;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use futures::stream::BoxStream;
 use onya_core::conversation::{Entry, Failure, Head, Key, KnownKey, Prompt, Snapshot, State, View};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
+pub use search::{Hit, Piece, Place, Search};
 use uuid::Uuid;
 
 pub use self::erasure::{Closed, CustomerConversation, Erasure, HOLD_POSTPONES_MS, LegalHold};
@@ -84,6 +86,12 @@ pub trait EventLog: Erasure {
         now: Timestamp,
         window_ms: u64,
     ) -> Result<u32, StoreError>;
+
+    /// What was said and holds all words of a query, newest first. Refused if the query holds no word, or too many.
+    async fn search(&self, search: &Search) -> Result<Vec<Hit>, StoreError>;
+
+    /// Makes some of what was said and cannot be found yet searchable; in how many conversations. None: all is.
+    async fn index_texts(&self) -> Result<usize, StoreError>;
 
     /// Asks the store for a sign of life: its name and version.
     async fn ping(&self) -> Result<String, StoreError>;

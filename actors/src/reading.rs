@@ -8,7 +8,7 @@ use onya_protocol::{ErrorCode, LogEntry, Refusal, convert};
 
 use crate::Sessions;
 use crate::conversation::busy;
-use crate::ports::{Page, PageFrom, StoreError, Summary};
+use crate::ports::{Hit, Page, PageFrom, Search, StoreError, Summary};
 use crate::record::{Looked, Refused, TOKEN_MADE, act, role_name};
 
 /// Part of a log, in one view.
@@ -65,6 +65,20 @@ impl Sessions {
         Ok(EntriesPage { entries: stored.iter().filter_map(show).collect(), has_more })
     }
 
+    /// What was said and holds all words of a query, newest first, for staff.
+    pub async fn search(&self, who: &Person, search: &Search) -> Result<Vec<Hit>, Refusal> {
+        if !who.role.is_staff() {
+            return Err(Refusal::new(ErrorCode::Forbidden, "only staff may search"));
+        }
+        let hits = self.system.log.search(search).await.map_err(|error| match error {
+            StoreError::Refused(why) => Refusal::new(ErrorCode::BadRequest, why),
+            error => not_read(error),
+        })?;
+        let seen = hits.iter().map(|hit| Looked::AtEntries(hit.place.conversation, hit.place.seq, hit.place.seq));
+        self.look_all(who, [Looked::AtResults(hits.len())].into_iter().chain(seen)).await?;
+        Ok(hits)
+    }
+
     /// Conversations that are not closed, newest first, at most `limit` (1 to 200).
     pub async fn open_conversations(
         &self,
@@ -78,11 +92,16 @@ impl Sessions {
 
     /// Puts on record that somebody of the staff looks at something. It may be shown once this returns.
     pub async fn looks(&self, who: &Person, at: Looked) -> Result<(), Refusal> {
+        self.look_all(who, [at]).await
+    }
+
+    async fn look_all(&self, who: &Person, at: impl IntoIterator<Item = Looked>) -> Result<(), Refusal> {
         if !who.role.is_staff() {
             return Ok(());
         }
-        let act = at.act(self.system.clock.now(), who);
-        self.system.recorder.store(vec![act]).await.map_err(not_on_record)
+        let now = self.system.clock.now();
+        let acts = at.into_iter().map(|looked| looked.act(now, who)).collect();
+        self.system.recorder.store(acts).await.map_err(not_on_record)
     }
 
     /// Lets a refusal go on record.

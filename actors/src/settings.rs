@@ -69,7 +69,7 @@ impl Default for Settings {
             send_queue_bytes: 1024 * 1024,
             drain_reply_limit_ms: 20_000,
             goaway_spread_ms: 5_000,
-            sweep_interval_ms: 1_000,
+            sweep_interval_ms: 500,
         }
     }
 }

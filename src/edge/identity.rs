@@ -39,6 +39,7 @@ pub(super) struct Reader(pub(super) Person);
 
 /// A reader who is no customer.
 pub(super) struct StaffReader(pub(super) Person);
+
 /// A supervisor.
 pub(super) struct Supervisor(pub(super) Person);
 

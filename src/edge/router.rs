@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::error::Failure;
 use super::http::{
-    commands, conversations, description, entries, erasure, health, pages, queue, tokens, transcript,
+    commands, conversations, description, entries, erasure, health, pages, queue, search, tokens, transcript,
 };
 use super::{Edge, observe, ws};
 use crate::telemetry::Metrics;
@@ -35,6 +35,7 @@ fn described() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(commands::escalate))
         .routes(routes!(commands::close))
         .routes(routes!(commands::hand_back))
+        .routes(routes!(search::show))
         .routes(routes!(queue::show))
         .routes(routes!(queue::claim))
         .routes(routes!(queue::take_over))

@@ -11,6 +11,7 @@ pub(super) mod fixture;
 mod opening;
 pub(super) mod race;
 mod reading;
+mod searching;
 
 use std::sync::Arc;
 
@@ -124,10 +125,19 @@ suite! {
         stored_commands_are_found_by_their_ids
         the_summary_follows_the_log
         what_does_not_exist_is_not_found;
+    searching:
+        what_was_said_is_found_newest_first_page_by_page
+        a_query_finds_the_same_whatever_the_case_the_accents_and_the_script
+        no_query_reaches_the_syntax_of_the_database
+        what_was_stored_before_there_was_an_index_is_found
+        a_log_that_grows_while_it_is_indexed_is_indexed_whole
+        what_is_taken_out_of_the_index_is_gone_at_once;
     duties:
         a_due_timer_is_found_by_whoever_may_own_it
         an_open_turn_of_a_dead_owner_is_found
-        the_queue_is_what_the_heads_say;
+        the_queue_is_what_the_heads_say
+        a_final_that_was_decided_before_control_changed_is_refused
+        a_turn_has_one_row_whatever_its_attempts_and_ends_once;
     anchored:
         what_is_stored_verifies_and_what_no_anchor_covers_is_told
         a_commit_that_an_anchor_could_not_see_is_in_the_next_one

@@ -12,8 +12,13 @@ pub(super) const CHUNK_ENTRIES: i64 = 500;
 /// One statement for each table that holds what people said, or what was derived of it, apart from the log and the
 /// conversation's own row. `$1` is the conversation. A new table of that kind gets its line here, and nothing else has to
 /// be done for it.
-pub(super) const DERIVED: &[&str] =
-    &["DELETE FROM dead_letters WHERE conversation = $1", "DELETE FROM crashes WHERE conversation = $1"];
+pub(super) const DERIVED: &[&str] = &[
+    "DELETE FROM dead_letters WHERE conversation = $1",
+    "DELETE FROM crashes WHERE conversation = $1",
+    "DELETE FROM search WHERE conversation = $1",
+    // A step of the indexing that has read the texts already must not add them now.
+    "UPDATE conversations SET searched_seq = last_seq WHERE id = $1",
+];
 
 /// The columns `seq, body`.
 pub(super) type BodyRow = (i64, String);

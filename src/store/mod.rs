@@ -19,6 +19,7 @@ pub mod migrations;
 pub mod observe;
 pub mod postgres;
 mod replay;
+mod search;
 pub mod sqlite;
 mod stored;
 

@@ -218,15 +218,19 @@ pub(super) fn entry(row: EntryRow) -> Result<Entry, StoreError> {
         customer_prev: position(customer_prev)?,
         at: Timestamp(at),
         key,
-        event: parse(&body, "an event")?,
+        event: event(&body)?,
         erased,
     })
 }
 
 /// A stored event without what people said or are.
 pub(super) fn redacted(body: &str) -> Result<String, StoreError> {
-    let event: Event = parse(body, "an event")?;
-    json(&event.redacted()).map_err(|error| StoreError::Corrupt(error.to_string()))
+    json(&event(body)?.redacted()).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Reads the column `body` of `entries`.
+pub(super) fn event(body: &str) -> Result<Event, StoreError> {
+    parse(body, "an event")
 }
 
 /// Reads rows of `entries` in their order.

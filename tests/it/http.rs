@@ -140,6 +140,8 @@ fn routes(conversation: impl std::fmt::Display) -> Vec<(Method, String, Value, &
     vec![
         (Method::POST, "/v1/conversations".to_owned(), json!({}), "customer"),
         (Method::GET, "/v1/conversations".to_owned(), json!({}), "staff, admin"),
+        (Method::GET, "/v1/search?q=x".to_owned(), json!({}), "staff, admin"),
+        (Method::GET, "/v1/search?q=x".to_owned(), json!({}), "staff, admin"),
         (Method::GET, "/v1/queue".to_owned(), json!({}), "staff"),
         (Method::GET, of(""), json!({}), "both, admin"),
         (Method::GET, of("/entries"), json!({}), "both, admin"),

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::ports::{
-    Append, AppendOutcome, Claim, Closed, CustomerConversation, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, LegalHold,
-    Link, Member, NewConversation, Opening, Owned, Page, PageFrom, StoreError, Summary, Tail, TailLimit,
+    Append, AppendOutcome, Claim, Closed, CustomerConversation, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, Hit, LegalHold,
+    Link, Member, NewConversation, Opening, Owned, Page, PageFrom, Search, StoreError, Summary, Tail, TailLimit,
 };
 
 /// Something that goes wrong with the next call.
@@ -372,6 +372,14 @@ impl EventLog for MemoryLog {
         stored.crashes.push(now);
         stored.crashes.retain(|at| now.since_ms(*at) <= window_ms);
         Ok(u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn search(&self, _: &Search) -> Result<Vec<Hit>, StoreError> {
+        Err(StoreError::Refused("nothing is searched in memory".to_owned()))
+    }
+
+    async fn index_texts(&self) -> Result<usize, StoreError> {
+        Ok(0)
     }
 
     async fn ping(&self) -> Result<String, StoreError> {

@@ -86,6 +86,10 @@ pub(super) fn control() -> RefOr<Schema> {
     Ref::from_schema_name("Control").into()
 }
 
+pub(super) fn author() -> RefOr<Schema> {
+    Ref::from_schema_name("Author").into()
+}
+
 pub(super) fn refusal() -> RefOr<Schema> {
     Ref::from_schema_name("Refusal").into()
 }

@@ -10,5 +10,6 @@ pub(super) mod health;
 pub(super) mod pages;
 pub(super) mod queue;
 pub(super) mod responses;
+pub(super) mod search;
 pub(super) mod tokens;
 pub(super) mod transcript;

@@ -1,8 +1,8 @@
 //! What wakes a conversation: timers, open turns of the dead, and the queue.
 
-use onya_core::Timestamp;
-use onya_core::conversation::{Action, Actor, Priority, Role};
-use onya_core::{AssignmentId, ConversationId, ParticipantId};
+use onya_actors::ports::AppendOutcome;
+use onya_core::conversation::{Action, Actor, Priority, ReplyEnding, Role, Signal};
+use onya_core::{AssignmentId, ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
 use super::Backend;
@@ -63,4 +63,37 @@ pub(super) async fn the_queue_is_what_the_heads_say(backend: &impl Backend) {
     first.must_store(claim).await;
     let ids: Vec<_> = node.log.waiting().await.unwrap().into_iter().map(|waiting| waiting.conversation).collect();
     assert_eq!(ids, [second.id()]);
+}
+
+fn complete(turn: u64, attempt: u32) -> Signal {
+    Signal::FinishReply { turn, attempt, ending: ReplyEnding::Complete { text: "done".to_owned() } }
+}
+
+pub(super) async fn a_final_that_was_decided_before_control_changed_is_refused(backend: &impl Backend) {
+    let node = Node::start(backend, "a").await;
+    let mut talk = node.talk().await;
+    talk.chatter(1).await;
+    let turn = talk.state.turn.unwrap();
+    let stale = talk.signal(complete(turn.turn, turn.attempt));
+    let agent = Actor { id: ParticipantId(Uuid::now_v7()), role: Role::Agent, name: None };
+    let take = Action::TakeOver { control_version: 0, assignment: AssignmentId(Uuid::now_v7()) };
+    let take = talk.request(agent, "t1", take);
+    talk.must_store(take).await;
+    assert_eq!(talk.store(stale).await, AppendOutcome::Fenced);
+    assert_eq!(backend.number("SELECT count(*) FROM turns WHERE outcome = 'taken_over'").await, 1);
+    assert_eq!(backend.number("SELECT count(*) FROM entries WHERE kind = 'turn_ended'").await, 1);
+}
+
+pub(super) async fn a_turn_has_one_row_whatever_its_attempts_and_ends_once(backend: &impl Backend) {
+    let node = Node::start(backend, "a").await;
+    let mut talk = node.talk().await;
+    talk.chatter(1).await;
+    let first = talk.state.turn.unwrap();
+    let resume = talk.signal(Signal::ResumeTurn);
+    talk.must_store(resume).await;
+    assert_eq!(backend.number("SELECT attempt FROM turns WHERE ended_seq IS NULL").await, 2);
+    let end = talk.signal(complete(first.turn, 2));
+    talk.must_store(end).await;
+    assert_eq!(backend.number("SELECT count(*) FROM turns WHERE outcome = 'final' AND attempt = 2").await, 1);
+    assert_eq!(backend.number("SELECT count(*) FROM turns").await, 1);
 }

@@ -19,6 +19,7 @@ mod inspect;
 mod migrate;
 mod planted;
 mod read;
+mod search;
 mod session;
 #[cfg(test)]
 pub(super) mod tests;
@@ -28,7 +29,7 @@ use acts::Acts;
 use async_trait::async_trait;
 use database::Database;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError,
+    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search, StoreError,
     Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
@@ -171,6 +172,14 @@ impl EventLog for PostgresLog {
         window_ms: u64,
     ) -> Result<u32, StoreError> {
         timed("record_crash", claim::record_crash(&self.database, conversation, now, window_ms)).await
+    }
+
+    async fn search(&self, search: &Search) -> Result<Vec<Hit>, StoreError> {
+        timed("search", search::search(&self.database, search)).await
+    }
+
+    async fn index_texts(&self) -> Result<usize, StoreError> {
+        timed("index_texts", search::index_texts(&self.database)).await
     }
 
     async fn ping(&self) -> Result<String, StoreError> {

@@ -3,6 +3,7 @@
 mod locks;
 mod schema;
 mod race;
+mod searching;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -266,6 +267,12 @@ async fn what_only_the_database_finds_wrong_is_bisected_to_one_conversation() {
     assert_eq!(backend.number("SELECT count(*) FROM entries").await, 33 + 30 * 2);
 }
 
+/// Rows of tables that this transaction has read so far.
+async fn rows_read(connection: &mut PgConnection) -> i64 {
+    let read = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables";
+    sqlx::query_scalar(read).fetch_one(connection).await.unwrap()
+}
+
 /// A plan that is made on empty tables must not be one that reads all of them.
 #[tokio::test]
 async fn an_append_reads_as_few_rows_from_long_tables_as_from_short_ones() {
@@ -277,12 +284,7 @@ async fn an_append_reads_as_few_rows_from_long_tables_as_from_short_ones() {
     let mut rows_read = async || {
         let mut transaction = lane.connection.begin().await.unwrap();
         assert_eq!(outcome(&mut transaction, APPEND, &item(&talk, "m1")).await, "accepted");
-        let read: i64 = sqlx::query_scalar(
-            "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables",
-        )
-        .fetch_one(&mut *transaction)
-        .await
-        .unwrap();
+        let read = rows_read(&mut transaction).await;
         transaction.rollback().await.unwrap();
         read
     };

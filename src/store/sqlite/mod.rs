@@ -16,6 +16,7 @@ mod folder;
 pub(super) mod history;
 mod migrate;
 mod read;
+mod search;
 #[cfg(test)]
 pub(super) mod tests;
 pub(super) mod whole;
@@ -28,7 +29,7 @@ use async_trait::async_trait;
 use database::Database;
 pub(super) use folder::file_of_url;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError,
+    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search, StoreError,
     Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
@@ -176,6 +177,14 @@ impl EventLog for SqliteLog {
         window_ms: u64,
     ) -> Result<u32, StoreError> {
         timed("record_crash", claim::record_crash(&self.database, conversation, now, window_ms)).await
+    }
+
+    async fn search(&self, search: &Search) -> Result<Vec<Hit>, StoreError> {
+        timed("search", search::search(&self.database, search)).await
+    }
+
+    async fn index_texts(&self) -> Result<usize, StoreError> {
+        timed("index_texts", search::index_texts(&self.database)).await
     }
 
     async fn ping(&self) -> Result<String, StoreError> {

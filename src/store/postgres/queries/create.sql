@@ -2,8 +2,8 @@
 -- winner's commit, insert nothing, and get no row.
 WITH created AS (
     INSERT INTO conversations (id, customer, language, opened_at, last_seq, control, control_version, next_deadline,
-                               link)
-    VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $12)
+                               searched_seq, link)
+    VALUES ($1, $2, $3, $4, 1, $5, $6, $7, 1, $12)
     ON CONFLICT DO NOTHING
     RETURNING id
 )
