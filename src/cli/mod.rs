@@ -8,6 +8,7 @@ mod chat;
 mod check_config;
 mod healthcheck;
 mod history_epoch;
+mod maintain;
 mod migrate;
 mod output;
 mod serve;
@@ -46,6 +47,8 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Bring the database's schema up to date, undo its newest step, or show what is applied
     Migrate(migrate::MigrateArgs),
+    /// Make the partitions of the months to come, and drop those that hold nothing any more
+    Maintain(maintain::MaintainArgs),
     /// Copy the embedded database to a new file, while the server works
     Backup(backup::BackupArgs),
     /// Put a copy in the place of the embedded database
@@ -76,6 +79,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => check_config::run(&args, settings),
         Command::Chat(args) => chat::run(&args),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
+        Command::Maintain(args) => maintain::run(&args, &settings.load()?),
         Command::Backup(args) => backup::backup(&args, &settings.load()?),
         Command::Restore(args) => backup::restore(&args, &settings.load()?),
         Command::HistoryEpoch(args) => history_epoch::run(&args, &settings.load()?),

@@ -2,7 +2,7 @@
 //!
 //! A test gets a database of its own. What is particular to a backend is tested beside it.
 
-mod appending;
+pub(super) mod appending;
 mod claiming;
 mod duties;
 pub(super) mod fixture;

@@ -56,8 +56,8 @@ macro_rules! steps {
     };
 }
 
-pub(super) const POSTGRES: &[Step] = steps!("postgres": 1 "conversations");
-pub(super) const SQLITE: &[Step] = steps!("sqlite": 1 "conversations");
+pub(super) const POSTGRES: &[Step] = steps!("postgres": 1 "conversations", 4 "partitions", 5 "views");
+pub(super) const SQLITE: &[Step] = steps!("sqlite": 1 "conversations", 4 "partitions", 5 "views");
 
 /// Where the applied steps are written down, in both backends.
 pub(super) const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
