@@ -9,6 +9,7 @@ mod chat;
 mod check_config;
 mod healthcheck;
 mod history_epoch;
+mod maintain;
 mod migrate;
 mod output;
 mod replay;
@@ -51,6 +52,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Apply a conversation's log again, print every state, and compare the end with what is stored
     Replay(replay::ReplayArgs),
+    /// Make the partitions of the months to come, and drop those that hold nothing any more
+    Maintain(maintain::MaintainArgs),
     /// Copy the embedded database to a new file, while the server works
     Backup(backup::BackupArgs),
     /// Put a copy in the place of the embedded database
@@ -88,6 +91,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::VerifyAudit(args) => return verify_audit::run(&args, &settings.load()?),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
         Command::Replay(args) => return replay::run(&args, &settings.load()?),
+        Command::Maintain(args) => maintain::run(&args, &settings.load()?),
         Command::Backup(args) => backup::backup(&args, &settings.load()?),
         Command::Restore(args) => backup::restore(&args, &settings.load()?),
         Command::HistoryEpoch(args) => history_epoch::run(&args, &settings.load()?),

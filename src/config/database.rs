@@ -27,6 +27,8 @@ pub struct DatabaseConfig {
     pub max_batch_rows: usize,
     /// Bytes of text that may wait to be stored.
     pub max_queued_bytes: usize,
+    /// Months after the current one for which `onya maintain` makes partitions.
+    pub partition_months_ahead: u32,
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -38,6 +40,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("database.lanes", 1, 64),
     Rule::integer("database.max_batch_rows", 1, 4096),
     Rule::integer("database.max_queued_bytes", 1_048_576, 4_294_967_296),
+    Rule::integer("database.partition_months_ahead", 1, 24),
 ];
 
 fn is_url(text: &str) -> bool {

@@ -3,7 +3,7 @@
 //! A test gets a database of its own. What is particular to a backend is tested beside it.
 
 mod anchored;
-mod appending;
+pub(super) mod appending;
 mod claiming;
 mod duties;
 mod erasing;

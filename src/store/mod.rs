@@ -22,6 +22,7 @@ mod replay;
 mod search;
 pub mod sqlite;
 mod stored;
+pub mod upkeep;
 
 #[cfg(test)]
 mod contract;
@@ -161,18 +162,21 @@ pub enum ConnectError {
         /// How long it was waited for, in seconds.
         waited_s: u64,
     },
-    /// Steps are missing, and this role may not apply them.
-    #[error(
-        "the schema lacks step {version:04}, and this database role may not apply it: run `onya migrate up` as the \
-         role that owns the tables"
-    )]
-    MayNotMigrate {
-        /// The first step that is missing.
-        version: i64,
+    /// The schema is to be changed, and this role may not.
+    #[error("{what}, and this database role may not: use the role that owns the tables")]
+    NotOwner {
+        /// What is to be done.
+        what: String,
     },
     /// There is no database yet.
     #[error("there is no history yet: start the server, or run `onya migrate up` and start it")]
     NoHistory,
+    /// The schema is of an earlier version.
+    #[error("the tables have no partitions yet: run `onya migrate up`")]
+    NoPartitions,
+    /// Another process keeps up the partitions.
+    #[error("another `onya maintain` has been at work for a minute: try again when it is done")]
+    UpkeepBusy,
     /// A step of the schema failed and was undone.
     #[error("migration {version} failed: {reason}")]
     Migration {

@@ -59,9 +59,18 @@ fn refused(output: &Output) -> String {
 fn the_help_names_every_subcommand_and_each_has_help_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let help = stdout(&onya(folder.path(), &["--help"], &[]));
-    for subcommand in
-        ["serve", "token", "check-config", "chat", "migrate", "backup", "restore", "history-epoch", "healthcheck"]
-    {
+    for subcommand in [
+        "serve",
+        "token",
+        "check-config",
+        "chat",
+        "migrate",
+        "maintain",
+        "backup",
+        "restore",
+        "history-epoch",
+        "healthcheck",
+    ] {
         assert!(help.contains(subcommand), "{help}");
         let own = stdout(&onya(folder.path(), &[subcommand, "--help"], &[]));
         assert!(own.contains("Usage: onya") && own.contains("--profile"), "{own}");

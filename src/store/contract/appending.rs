@@ -177,7 +177,7 @@ pub(super) async fn the_same_participant_may_reuse_an_id_in_another_conversation
 }
 
 /// The same command as an append, at the end of the log as it is now.
-pub(super) fn repeat(talk: &super::fixture::Talk, first: &Append) -> Append {
+pub(in crate::store) fn repeat(talk: &super::fixture::Talk, first: &Append) -> Append {
     let by = i64::try_from(talk.state.seq - first.expected_seq).unwrap();
     let mut again = shifted(first, by);
     (again.fence, again.previous) = (talk.fence, talk.link);

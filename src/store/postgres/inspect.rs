@@ -3,6 +3,7 @@
 use sqlx::postgres::PgConnection;
 
 use super::error::describe;
+use super::partitions::notices;
 use super::session;
 use crate::store::durability::PostgresSettings;
 use crate::store::{ConnectError, Inspection};
@@ -19,5 +20,6 @@ pub(super) async fn inspect(connection: &mut PgConnection, expects_standby: bool
     .map_err(failed)?;
     let (fsync, full_page_writes, synchronous_commit, synchronous_standby_names) = settings;
     let settings = PostgresSettings { fsync, full_page_writes, synchronous_commit, synchronous_standby_names };
-    Ok(Inspection { durability: settings.judge(expects_standby), notices: Vec::new() })
+    let notices = notices(connection).await.map_err(failed)?;
+    Ok(Inspection { durability: settings.judge(expects_standby), notices })
 }

@@ -2,10 +2,12 @@
 //!
 //! A process that finds nothing to do takes no lock and changes nothing, so that a role without the right to may serve.
 
+use std::time::Duration;
+
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
-use super::error::{describe, state};
+use super::error::{Fault, describe, fault, state};
 use crate::store::ConnectError;
 use crate::store::clock::now_ms;
 use crate::store::migrations::{
@@ -18,9 +20,13 @@ pub(super) const LOCK: i64 = 0x6f6e_7961;
 /// Longest wait for the lock, and for the locks that a step needs, in seconds.
 const PATIENCE_S: u64 = 60;
 
+/// Attempts at a step that somebody is in the way of, and the pause in between.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// SQLSTATE of a wait for a lock that took too long, and of a missing right.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
+pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Runs the steps and says what is applied; with no direction only the latter. The connection should be closed
 /// afterwards: it holds the lock.
@@ -35,20 +41,31 @@ pub(super) async fn run(
     };
     lock(connection).await?;
     prepare_list(connection).await.map_err(|error| match state(&error) {
-        Some(INSUFFICIENT_PRIVILEGE) => ConnectError::MayNotMigrate { version: first.version },
+        Some(INSUFFICIENT_PRIVILEGE) => not_owner(&first, direction),
         _ => failed(error),
     })?;
     // Whoever had the lock before may have done it.
     let before = applied(connection).await.map_err(failed)?;
     for step in plan(POSTGRES, &before, direction)? {
         let up = direction == Direction::Up;
-        take_step(connection, &step, up).await.map_err(|error| match state(&error) {
-            Some(INSUFFICIENT_PRIVILEGE) => ConnectError::MayNotMigrate { version: step.version },
+        take_step_patiently(connection, &step, up).await.map_err(|error| match state(&error) {
+            Some(INSUFFICIENT_PRIVILEGE) => not_owner(&step, direction),
             _ => ConnectError::Migration { version: step.version, reason: describe(&error) },
         })?;
         tracing::info!(version = step.version, name = step.name, up, "schema moved");
     }
     Ok(status(POSTGRES, &applied(connection).await.map_err(failed)?))
+}
+
+fn not_owner(step: &Step, direction: Direction) -> ConnectError {
+    let (version, name) = (step.version, step.name);
+    let what = match direction {
+        Direction::Up => {
+            format!("step {version:04} ({name}) of the schema is missing: `onya migrate up` has to apply it")
+        }
+        Direction::Down => format!("step {version:04} ({name}) of the schema is to be undone"),
+    };
+    ConnectError::NotOwner { what }
 }
 
 fn failed(error: sqlx::Error) -> ConnectError {
@@ -104,6 +121,18 @@ async fn applied(connection: &mut PgConnection) -> Result<Vec<Applied>, sqlx::Er
     };
     let rows: Vec<(i64, i64)> = sqlx::query_as(query).fetch_all(connection).await?;
     Ok(rows.into_iter().map(|(version, needs)| Applied { version, needs }).collect())
+}
+
+/// Takes a step, and again if it waited too long for a lock or was in somebody's way: servers go on meanwhile.
+async fn take_step_patiently(connection: &mut PgConnection, step: &Step, up: bool) -> Result<(), sqlx::Error> {
+    let mut attempt = 1;
+    loop {
+        match take_step(connection, step, up).await {
+            Err(error) if attempt < ATTEMPTS && fault(&error) == Fault::Conflict => attempt += 1,
+            outcome => return outcome,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 pub(super) async fn take_step(connection: &mut PgConnection, step: &Step, up: bool) -> Result<(), sqlx::Error> {

@@ -18,6 +18,7 @@ pub(super) mod history;
 mod inspect;
 mod migrate;
 mod planted;
+mod partitions;
 mod read;
 mod search;
 mod session;
@@ -40,6 +41,7 @@ use uuid::Uuid;
 use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::migrations::{Direction, StepStatus};
 use super::observe::{pool_connections, timed};
+use super::upkeep::{Outcome, Upkeep};
 use super::{ConnectError, Inspection, Settings};
 
 /// The store on Postgres, as one incarnation uses it.
@@ -62,6 +64,11 @@ pub(super) async fn inspect(settings: &Settings, expects_standby: bool) -> Resul
     let options = session::options(settings, None)?;
     let mut connection = session::first_connection(&options, settings).await?;
     inspect::inspect(&mut connection, expects_standby).await
+}
+
+/// Makes and drops partitions.
+pub(super) async fn keep_up(settings: &Settings, upkeep: Upkeep) -> Result<Outcome, ConnectError> {
+    partitions::keep_up(settings, upkeep).await
 }
 
 /// Moves the schema; with no direction only says what is applied.

@@ -1,6 +1,7 @@
 //! What is particular to Postgres, and its place in the contract suite.
 
 mod locks;
+mod partitions;
 mod schema;
 mod race;
 mod searching;

@@ -1,0 +1,102 @@
+-- Three roles with the rights that each needs and no others. Run by an administrator, with psql, on Onya's database, once
+-- before the first `onya migrate up` and again after each; it may be run at any time, and while servers work:
+--
+--     psql --set ON_ERROR_STOP=1 --file roles.sql postgres://admin@host/onya
+--
+-- onya_maintain  owns the tables: onya migrate, onya maintain
+-- onya_serve     onya serve: no change of the schema, no deletion from the log
+-- onya_read      people with SQL: the views of the schema `reporting`, nothing else
+--
+-- They cannot log in themselves. Make roles that can, as many as there are passwords (two in turn can be rotated):
+--
+--     CREATE ROLE onya_serve_1 LOGIN PASSWORD '…' IN ROLE onya_serve;
+--     CREATE ROLE onya_migrate LOGIN PASSWORD '…' IN ROLE onya_maintain;
+--     ALTER ROLE onya_migrate SET role = 'onya_maintain';    -- what it makes belongs to all of them
+
+\set ON_ERROR_STOP 1
+
+BEGIN;
+
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['onya_maintain', 'onya_serve', 'onya_read'] LOOP
+        BEGIN
+            IF to_regrole(role) IS NULL THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+            END IF;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL; -- made by somebody else just now
+        END;
+    END LOOP;
+    IF NOT pg_has_role(current_user, 'onya_maintain', 'MEMBER') THEN
+        EXECUTE format('GRANT onya_maintain TO %I', current_user);
+    END IF;
+END
+$$;
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA public TO onya_maintain;
+GRANT USAGE ON SCHEMA public TO onya_serve;
+
+DO $$
+BEGIN
+    -- The step that makes the schema of the views needs this.
+    EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO onya_maintain', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO onya_serve, onya_read', current_database());
+END
+$$;
+
+-- Everything of Onya's belongs to the maintaining role, whoever made it. Nothing is left of earlier grants.
+DO $$
+DECLARE
+    relation record;
+BEGIN
+    FOR relation IN
+        SELECT c.oid::regclass AS name, c.relkind, n.nspname
+        FROM pg_class AS c
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ('public', 'reporting') AND c.relkind IN ('r', 'p', 'v')
+          AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = c.oid AND deptype = 'e')
+    LOOP
+        EXECUTE format('ALTER %s %s OWNER TO onya_maintain',
+                       CASE relation.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation.name);
+        EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, onya_serve, onya_read', relation.name);
+    END LOOP;
+    IF to_regnamespace('reporting') IS NOT NULL THEN
+        ALTER SCHEMA reporting OWNER TO onya_maintain;
+        REVOKE ALL ON SCHEMA reporting FROM PUBLIC, onya_serve;
+        GRANT USAGE ON SCHEMA reporting TO onya_read;
+        GRANT SELECT ON ALL TABLES IN SCHEMA reporting TO onya_read;
+    END IF;
+END
+$$;
+
+-- What serving needs, table by table. A table that is not here cannot be used by a server. Rights on a partitioned table
+-- count for its partitions.
+DO $$
+DECLARE
+    rights text[][] := ARRAY[
+        ['schema_migrations', 'SELECT'],
+        ['meta', 'SELECT, INSERT, UPDATE (history_epoch)'],
+        ['members', 'SELECT, INSERT, UPDATE (state)'],
+        ['conversations', 'SELECT, INSERT, UPDATE (owner, epoch, nonce, last_seq, control, control_version, closed_at, '
+                          'turn_seq, turn_attempt, next_deadline, snapshot, snapshot_seq)'],
+        ['entries', 'SELECT, INSERT'],
+        ['turns', 'SELECT, INSERT, UPDATE (attempt, outcome, ended_seq)'],
+        ['queue_entries', 'SELECT, INSERT, UPDATE, DELETE'],
+        ['crashes', 'SELECT, INSERT, DELETE'],
+        ['dead_letters', 'INSERT']
+    ];
+    row text[];
+BEGIN
+    FOREACH row SLICE 1 IN ARRAY rights LOOP
+        IF to_regclass(row[1]) IS NOT NULL THEN
+            EXECUTE format('GRANT %s ON %I TO onya_serve', row[2], row[1]);
+        END IF;
+    END LOOP;
+END
+$$;
+
+COMMIT;

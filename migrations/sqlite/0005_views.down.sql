@@ -1,0 +1,2 @@
+DROP VIEW reporting_messages;
+DROP VIEW reporting_conversations;
