@@ -82,12 +82,17 @@ DECLARE
         ['meta', 'SELECT, INSERT, UPDATE (history_epoch)'],
         ['members', 'SELECT, INSERT, UPDATE (state)'],
         ['conversations', 'SELECT, INSERT, UPDATE (owner, epoch, nonce, last_seq, control, control_version, closed_at, '
-                          'turn_seq, turn_attempt, next_deadline, snapshot, snapshot_seq)'],
-        ['entries', 'SELECT, INSERT'],
+                          'turn_seq, turn_attempt, next_deadline, snapshot, snapshot_seq, link, moved, searched_seq, erased_at)'],
+        -- An erasure replaces a body and takes its salt; positions and links stay as they are.
+        ['entries', 'SELECT, INSERT, UPDATE (body, salt, erased)'],
         ['turns', 'SELECT, INSERT, UPDATE (attempt, outcome, ended_seq)'],
         ['queue_entries', 'SELECT, INSERT, UPDATE, DELETE'],
         ['crashes', 'SELECT, INSERT, DELETE'],
-        ['dead_letters', 'INSERT']
+        ['dead_letters', 'SELECT, INSERT, DELETE'],
+        ['search', 'SELECT, INSERT, DELETE'],
+        ['legal_holds', 'SELECT, INSERT, UPDATE, DELETE'],
+        ['audit_log', 'SELECT, INSERT'],
+        ['audit_settings', 'SELECT, INSERT, DELETE']
     ];
     row text[];
 BEGIN

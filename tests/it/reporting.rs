@@ -9,6 +9,14 @@ use crate::support::{AgentClient, Backend, ChatClient, NodeSettings};
 
 /// View, column, type on Postgres. Whoever changes this breaks somebody's reports: add columns, at the end.
 const COLUMNS: &[(&str, &str, &str)] = &[
+    ("audit_log", "process_id", "uuid"),
+    ("audit_log", "number", "bigint"),
+    ("audit_log", "at", "timestamp with time zone"),
+    ("audit_log", "actor_id", "text"),
+    ("audit_log", "actor_role", "text"),
+    ("audit_log", "action", "text"),
+    ("audit_log", "conversation_id", "uuid"),
+    ("audit_log", "detail", "text"),
     ("conversations", "conversation_id", "uuid"),
     ("conversations", "customer_id", "uuid"),
     ("conversations", "language", "text"),
@@ -53,7 +61,7 @@ async fn the_views_have_the_documented_columns(backend: Backend) {
         assert_eq!(types, COLUMNS.iter().map(|(.., kind)| *kind).collect::<Vec<_>>());
     }
     let page = include_str!("../../docs/SQL.md");
-    for view in ["conversations", "messages"] {
+    for view in ["audit_log", "conversations", "messages"] {
         let (_, section) = page.split_once(&format!("## `{view}`")).unwrap();
         let section = section.split("\n## ").next().unwrap();
         let rows: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).collect();
@@ -105,7 +113,7 @@ async fn rows(settings: &NodeSettings, query: &str) -> Vec<Vec<String>> {
     let url = settings.database_url();
     let prefix = if url.starts_with("sqlite") { "reporting_" } else { "reporting." };
     let mut query = query.to_owned();
-    for view in ["conversations", "messages"] {
+    for view in ["audit_log", "conversations", "messages"] {
         for word in ["FROM", "JOIN"] {
             query = query.replace(&format!("{word} {view}"), &format!("{word} {prefix}{view}"));
         }
