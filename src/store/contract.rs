@@ -10,13 +10,15 @@ pub(super) mod fixture;
 mod opening;
 mod race;
 mod reading;
+mod tampering;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use onya_actors::ports::EventLog;
+use onya_actors::ports::{AuditLog, EventLog};
 use uuid::Uuid;
 
+pub(super) use self::tampering::Dialect;
 use super::audit::anchoring::Collect;
 use super::audit::source::{ActRow, Source};
 
@@ -37,11 +39,30 @@ pub(super) trait Backend: Send + Sync + Sized {
     /// A snapshot of it, for an anchor.
     async fn heads(&self) -> Box<dyn Collect>;
 
+    /// A connection on which anything can be changed and looked at.
+    async fn bench(&self) -> Box<dyn Workbench>;
+
+    /// How it writes values.
+    fn dialect(&self) -> Dialect;
+
+    /// The record of acts as one incarnation writes it.
+    async fn audit(&self, incarnation: Uuid) -> Arc<dyn AuditLog>;
+
     /// Runs a statement behind the store's back.
     async fn execute(&self, sql: &'static str);
 
     /// One number, read behind the store's back.
     async fn number(&self, sql: &'static str) -> i64;
+}
+
+/// A connection on which anything can be changed and looked at.
+#[async_trait]
+pub(super) trait Workbench: Send {
+    /// Runs a statement; how many rows it changed, or `None` if the database refuses it.
+    async fn execute(&mut self, sql: String) -> Option<u64>;
+
+    /// What a verification reads of it.
+    fn source(&mut self) -> &mut dyn Source;
 }
 
 macro_rules! suite {
@@ -105,6 +126,8 @@ suite! {
         a_chain_that_starts_late_says_so
         an_interrupted_anchor_is_done_again
         a_restored_database_is_found_out;
+    tampering:
+        a_thousand_changes_at_or_before_the_last_anchor_are_a_thousand_findings;
     race:
         takeovers_during_appends_lose_nothing_and_double_nothing;
 }
