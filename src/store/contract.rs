@@ -12,13 +12,15 @@ mod opening;
 pub(super) mod race;
 mod reading;
 mod searching;
+mod tampering;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use onya_actors::ports::EventLog;
+use onya_actors::ports::{AuditLog, EventLog};
 use uuid::Uuid;
 
+pub(super) use self::tampering::Dialect;
 use super::audit::anchoring::Collect;
 use super::audit::source::{ActRow, Source};
 
@@ -38,6 +40,15 @@ pub(super) trait Backend: Send + Sync + Sized {
 
     /// A snapshot of it, for an anchor.
     async fn heads(&self) -> Box<dyn Collect>;
+
+    /// A connection on which anything can be changed and looked at.
+    async fn bench(&self) -> Box<dyn Workbench>;
+
+    /// How it writes values.
+    fn dialect(&self) -> Dialect;
+
+    /// The record of acts as one incarnation writes it.
+    async fn audit(&self, incarnation: Uuid) -> Arc<dyn AuditLog>;
 
     /// Runs a statement behind the store's back.
     async fn execute(&self, sql: &'static str);
@@ -72,6 +83,16 @@ pub(super) type RawEntry = (
 
 pub(super) const RAW_ENTRIES: &str = "SELECT seq, customer_prev, customer_sees, at, epoch, kind, body, participant, \
      client_msg_id, commitment, salt, body_commitment, link, erased FROM entries WHERE conversation = $1 ORDER BY seq";
+
+/// A connection on which anything can be changed and looked at.
+#[async_trait]
+pub(super) trait Workbench: Send {
+    /// Runs a statement; how many rows it changed, or `None` if the database refuses it.
+    async fn execute(&mut self, sql: String) -> Option<u64>;
+
+    /// What a verification reads of it.
+    fn source(&mut self) -> &mut dyn Source;
+}
 
 macro_rules! suite {
     ($($module:ident: $($test:ident)+;)+) => {
@@ -156,6 +177,8 @@ suite! {
         the_conversations_of_a_customer_are_found_open_closed_and_erased
         closed_conversations_get_the_deadline_of_the_setting_in_force
         a_long_log_is_erased_to_its_last_entry;
+    tampering:
+        a_thousand_changes_at_or_before_the_last_anchor_are_a_thousand_findings;
     race:
         takeovers_during_appends_lose_nothing_and_double_nothing;
 }
