@@ -7,8 +7,10 @@
 //!
 //! The only module that knows all its siblings. Nothing is decided here that a setting does not say.
 
+mod anchors;
 mod goodbye;
 mod probes;
+mod record;
 mod redis;
 mod settings;
 mod world;
@@ -20,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use onya_actors::ports::{Clock, EventLog, Member, Model, Random};
+use onya_actors::ports::{Clock, Member, Model, Random};
 use onya_actors::{Ports, Sessions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,7 +31,7 @@ use uuid::Uuid;
 use self::goodbye::Signals;
 use self::world::{SystemClock, SystemRandom};
 use crate::auth::{Issuer, KeySet, Verifier};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::edge::{self, Edge, Listening, Origins, Pages, Probe, Readiness, ServeLimits, Sockets};
 use crate::telemetry::Telemetry;
 use crate::{llm, store};
@@ -60,6 +62,8 @@ struct Running {
     stop: CancellationToken,
     /// The tasks that take connections.
     servers: TaskTracker,
+    /// Makes anchors, if nobody else can.
+    anchors: Option<anchors::Anchors>,
 }
 
 /// What the store is told; `onya migrate` tells it the same.
@@ -72,10 +76,11 @@ pub fn store_settings(config: &Config) -> store::Settings {
 ///
 /// # Errors
 /// When a part of it cannot start.
-pub async fn run(config: Config, announce: impl FnOnce(Addresses)) -> anyhow::Result<Ending> {
-    let telemetry = Telemetry::start(&config)?;
+pub async fn run(loaded: Loaded, announce: impl FnOnce(Addresses)) -> anyhow::Result<Ending> {
+    let config = &loaded.config;
+    let telemetry = Telemetry::start(config)?;
     tracing::info!(profile = config.profile.name(), version = env!("CARGO_PKG_VERSION"), "starting");
-    let outcome = Box::pin(run_until_told(&config, &telemetry, announce)).await;
+    let outcome = Box::pin(run_until_told(&loaded, &telemetry, announce)).await;
     if let Err(error) = &outcome {
         tracing::error!(error = format!("{error:#}"), "cannot start");
     }
@@ -84,14 +89,14 @@ pub async fn run(config: Config, announce: impl FnOnce(Addresses)) -> anyhow::Re
 }
 
 async fn run_until_told(
-    config: &Config,
+    loaded: &Loaded,
     telemetry: &Telemetry,
     announce: impl FnOnce(Addresses),
 ) -> anyhow::Result<Ending> {
     let mut signals = Signals::listen()?;
-    let ports = BoundPorts::bind(config).await?;
+    let ports = BoundPorts::bind(&loaded.config).await?;
     let addresses = Addresses { server: ports.server.address, metrics: ports.metrics.address };
-    let mut running = signals.unless_told(start(config, telemetry, ports)).await?;
+    let mut running = signals.unless_told(start(loaded, telemetry, ports)).await?;
     running.edge.ready.set(true);
     tracing::info!(address = %addresses.server, metrics = %addresses.metrics, "ready");
     announce(addresses);
@@ -127,14 +132,18 @@ impl BoundPorts {
     }
 }
 
-async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> anyhow::Result<Running> {
+async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> anyhow::Result<Running> {
+    let config = &loaded.config;
     create_data_dir(&config.node.data_dir)?;
     let keys = KeySet::load_or_generate(&config.auth)?;
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let log = connect_store(config, &*clock).await?;
+    let store = connect_store(config, &*clock).await?;
+    record::start((&store, &*clock), loaded, &keys).await?;
+    let anchors = anchors::start(config, &store)?;
+    let (log, audit) = (store.log, store.audit);
     let redis = redis::connect(&config.redis).await?;
     let model: Arc<dyn Model> = llm::build(settings::llm(config), Arc::clone(&clock), Arc::clone(&random))?;
-    let world = Ports { log: Arc::clone(&log), model, clock, random: Arc::clone(&random) };
+    let world = Ports { log: Arc::clone(&log), audit, model, clock, random: Arc::clone(&random) };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
     let mut parts: Vec<Box<dyn Probe>> =
         vec![Box::new(probes::StoreProbe(log)), Box::new(probes::ModelProbe::new(&config.llm))];
@@ -158,7 +167,7 @@ async fn start(config: &Config, telemetry: &Telemetry, ports: BoundPorts) -> any
     let metrics = edge::metrics_router(telemetry.metrics.clone());
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
     servers.close();
-    Ok(Running { sessions, edge, stop, servers })
+    Ok(Running { sessions, edge, stop, servers, anchors })
 }
 
 /// What lies in it is nobody else's business: conversations, and keys that make tokens.
@@ -167,10 +176,10 @@ fn create_data_dir(path: &Path) -> anyhow::Result<()> {
     created.with_context(|| format!("the data folder {} cannot be created", path.display()))
 }
 
-async fn connect_store(config: &Config, clock: &dyn Clock) -> anyhow::Result<Arc<dyn EventLog>> {
+async fn connect_store(config: &Config, clock: &dyn Clock) -> anyhow::Result<store::Store> {
     let incarnation = Uuid::now_v7();
-    let log = store::connect(&settings::store(config), incarnation).await?;
+    let store = store::connect(&settings::store(config), incarnation).await?;
     let member = Member { incarnation, name: config.node.name.clone(), started_at: clock.now() };
-    log.register(&member).await.context("this process cannot be registered in the database")?;
-    Ok(log)
+    store.log.register(&member).await.context("this process cannot be registered in the database")?;
+    Ok(store)
 }

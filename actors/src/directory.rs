@@ -253,8 +253,11 @@ async fn from_tail(
         .tail(subscriber.conversation, limit)
         .await
         .map_err(not_read)?
-        .filter(|tail| subscriber.view == View::Staff || tail.summary.customer == subscriber.reader)
         .ok_or_else(|| Refusal::new(ErrorCode::NotFound, "no such conversation"))?;
+    if subscriber.view == View::Customer && tail.summary.customer != subscriber.reader {
+        system.note_stranger(subscriber.reader, subscriber.conversation);
+        return Err(Refusal::new(ErrorCode::NotFound, "no such conversation"));
+    }
     if tail.summary.turn.is_some() {
         return Ok(false);
     }

@@ -303,6 +303,30 @@ impl StoreError {
     }
 }
 
+/// The record of acts that belong to no conversation's log: who logged in, who looked at what, what was refused.
+#[async_trait]
+pub trait AuditLog: Send + Sync + 'static {
+    /// Stores acts in this order, all of them or none.
+    async fn record(&self, acts: &[Act]) -> Result<(), StoreError>;
+}
+
+/// An act to put on record. It never holds what somebody wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// When.
+    pub at: Timestamp,
+    /// Who: a participant's identifier, or the name of a program.
+    pub actor: String,
+    /// In which role.
+    pub actor_role: String,
+    /// What, in one word.
+    pub action: &'static str,
+    /// The conversation that it concerns, if it is one.
+    pub conversation: Option<ConversationId>,
+    /// More, as the text of a JSON object.
+    pub detail: String,
+}
+
 /// A model that answers.
 pub trait Model: Send + Sync + 'static {
     /// Asks. The stream yields text as it comes and ends with exactly one [`ModelEvent::End`]; dropping it calls the

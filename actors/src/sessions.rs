@@ -16,7 +16,10 @@ use crate::conversation::{Message, Refused, Reply, busy};
 use crate::desk::Desk;
 use crate::directory::DirectoryActor;
 use crate::persistence::{Bounds, Persistence};
-use crate::ports::{Clock, EventLog, Model, NewConversation, Opening, Random, StoreError};
+use crate::ports::{AuditLog, Clock, EventLog, Model, NewConversation, Opening, Random, StoreError};
+use crate::reading::not_on_record;
+use crate::record::Recorder;
+use crate::record::{LOGGED_IN, Looked, act, role_name};
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 use crate::sweeper::Sweeper;
@@ -32,6 +35,8 @@ const RELEASES_AT_ONCE: usize = 500;
 pub struct Ports {
     /// The store.
     pub log: Arc<dyn EventLog>,
+    /// The record of acts.
+    pub audit: Arc<dyn AuditLog>,
     /// The model.
     pub model: Arc<dyn Model>,
     /// Time.
@@ -75,7 +80,9 @@ impl Sessions {
         let persistence = Persistence::start((&ports.log, &tasks), bounds, root.clone()).await?;
         let desk = Desk::start(ports.log.waiting().await?, root.clone()).await?;
         let registry = Arc::new(Registry::default());
-        let system = System::new(Parts { ports, settings, history_epoch, persistence, desk, registry, tasks });
+        let recorder = Recorder::start(Arc::clone(&ports.audit), Arc::clone(&ports.clock), &tasks);
+        let system =
+            System::new(Parts { ports, settings, history_epoch, persistence, desk, registry, recorder, tasks });
         system.desk.serve(&system);
         DirectoryActor::spawn_linked(None, DirectoryActor, Arc::clone(&system), root.clone()).await?;
         Sweeper::spawn_linked(None, Sweeper, Arc::clone(&system), root.clone()).await?;
@@ -152,15 +159,18 @@ impl Sessions {
         CustomerConnection::connect(self.clone(), who, conversation, cursor).await
     }
 
-    /// Connects a socket of staff; it is shown the queue.
-    #[must_use]
-    pub fn connect_staff(&self, who: Person) -> StaffConnection {
-        StaffConnection::connect(self.clone(), who)
+    /// Connects a socket of staff; it is shown the queue. Both go on record first.
+    pub async fn connect_staff(&self, who: Person) -> Result<StaffConnection, Refusal> {
+        let now = self.system.clock.now();
+        let acts = vec![act(now, (who.id, role_name(who.role)), LOGGED_IN), Looked::AtQueue.act(now, &who)];
+        self.system.recorder.store(acts).await.map_err(not_on_record)?;
+        Ok(StaffConnection::connect(self.clone(), who))
     }
 
     /// Everybody who waits for a person, first to be served first.
-    pub async fn waiting(&self) -> Vec<Waiting> {
-        self.system.desk.show().await
+    pub async fn waiting(&self, who: &Person) -> Result<Vec<Waiting>, Refusal> {
+        self.looks(who, Looked::AtQueue).await?;
+        Ok(self.system.desk.show().await)
     }
 
     /// A fresh name for a stretch of time in which an agent has a conversation.
@@ -212,6 +222,7 @@ impl Sessions {
             tracing::warn!(%error, "this process could not be marked as ended; the next start under its name does it");
         }
         system.registry.close_all(CloseCode::Shutdown);
+        system.recorder.close();
         self.root.stop(None);
         system.tasks.close();
         if tokio::time::timeout(TASKS_END_LIMIT, system.tasks.wait()).await.is_err() {

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use onya_core::ConversationId;
+use onya_core::conversation::Role;
+use onya_core::{ConversationId, ParticipantId};
+use onya_protocol::ErrorCode;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -12,6 +14,7 @@ use crate::desk::Desk;
 use crate::directory::Directory;
 use crate::persistence::Persistence;
 use crate::ports::{Clock, EventLog, Fence, Model, Random};
+use crate::record::{Recorder, Refused, role_name};
 use crate::settings::Settings;
 
 pub(crate) struct System {
@@ -25,6 +28,8 @@ pub(crate) struct System {
     pub(crate) desk: Desk,
     pub(crate) directory: Directory,
     pub(crate) registry: Arc<Registry>,
+    /// Puts acts on record.
+    pub(crate) recorder: Recorder,
     /// Every task that is not an actor. Waited for at shutdown.
     pub(crate) tasks: TaskTracker,
     /// One token for each live conversation.
@@ -41,12 +46,13 @@ pub(crate) struct Parts {
     pub(crate) persistence: Persistence,
     pub(crate) desk: Desk,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) recorder: Recorder,
     pub(crate) tasks: TaskTracker,
 }
 
 impl System {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { ports, settings, history_epoch, persistence, desk, registry, tasks } = parts;
+        let Parts { ports, settings, history_epoch, persistence, desk, registry, recorder, tasks } = parts;
         Arc::new(Self {
             log: ports.log,
             model: ports.model,
@@ -58,11 +64,23 @@ impl System {
             desk,
             directory: Directory::default(),
             registry,
+            recorder,
             tasks,
             live_actors: TaskTracker::new(),
             draining: AtomicBool::new(false),
             to_release: Mutex::default(),
         })
+    }
+
+    /// Lets it go on record that a customer asked for somebody else's conversation, and was told that there is none.
+    pub(crate) fn note_stranger(&self, customer: ParticipantId, conversation: ConversationId) {
+        let refused = Refused {
+            who: Some((customer, role_name(Role::Customer))),
+            route: "a conversation of somebody else",
+            conversation: Some(conversation),
+            code: ErrorCode::NotFound,
+        };
+        self.recorder.note(refused.act(self.clock.now()));
     }
 
     pub(crate) fn is_draining(&self) -> bool {

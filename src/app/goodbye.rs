@@ -66,4 +66,7 @@ async fn in_order(running: &Running) {
     if timeout(CLOSE_LIMIT, running.servers.wait()).await.is_err() {
         tracing::warn!("some requests were not answered in time");
     }
+    if let Some(anchors) = &running.anchors {
+        anchors.finish().await;
+    }
 }

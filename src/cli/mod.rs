@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else (logs, problems) to standard error. Exit codes: 0 done, 1 failed, 2 not
 //! understood.
 
+mod anchor;
 mod chat;
 mod check_config;
 mod healthcheck;
@@ -11,6 +12,7 @@ mod output;
 mod serve;
 mod settings;
 mod token;
+mod verify_audit;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,10 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Bring the database's schema up to date, undo its newest step, or show what is applied
     Migrate(migrate::MigrateArgs),
+    /// Sign where all chains of the audit end, so that a later change of what is before shows
+    Anchor(anchor::AnchorArgs),
+    /// Check that nothing that was stored has been changed: exit code 0 if all is as it was, 1 if not
+    VerifyAudit(verify_audit::VerifyAuditArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -63,10 +69,12 @@ pub fn run(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = &cli.settings;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => return serve::run(settings.load()?),
+        Command::Serve => return serve::run(settings.load_with_origins()?),
         Command::Token(args) => token::run(&args, &settings.load()?),
         Command::CheckConfig(args) => check_config::run(&args, settings),
         Command::Chat(args) => chat::run(&args),
+        Command::Anchor(args) => anchor::run(&args, &settings.load()?),
+        Command::VerifyAudit(args) => return verify_audit::run(&args, &settings.load()?),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;

@@ -6,17 +6,17 @@ use anyhow::Context as _;
 
 use super::output;
 use crate::app::{self, Addresses, Ending};
-use crate::config::Config;
+use crate::config::Loaded;
 
 /// Tells whoever started the process that a fault of ours ended it, and that a new one may do better (sysexits.h:
 /// EX_SOFTWARE).
 const FAULT: u8 = 70;
 
-pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
+pub(super) fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     // Boxed: what the server holds while it runs need not lie on the main thread's stack.
-    match runtime.block_on(Box::pin(app::run(config, announce)))? {
+    match runtime.block_on(Box::pin(app::run(loaded, announce)))? {
         Ending::Stopped => Ok(ExitCode::SUCCESS),
         Ending::Failed => Ok(ExitCode::from(FAULT)),
     }

@@ -44,6 +44,14 @@ pub struct Loaded {
     pub(super) settings: BTreeMap<String, Setting>,
 }
 
+impl Loaded {
+    /// Every setting in force as text, by its key. Secrets are among them: not to be shown.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<String, String> {
+        self.settings.iter().map(|(key, setting)| (key.clone(), setting.value.to_string())).collect()
+    }
+}
+
 /// Lays profile, file, environment and flags over the embedded default, in this order, and checks the result.
 ///
 /// # Errors
@@ -104,9 +112,19 @@ fn derive(layers: &mut Layers) {
         ("auth.keys_file", keys_file),
     ];
     for (key, value) in derived {
-        if let (true, Some(rule)) = (text(&layers.settings, key).is_empty(), rule_for(key)) {
-            layers.set(rule, key.to_owned(), Value::String(value), Origin::Derived);
-        }
+        set_if_empty(layers, key, value);
+    }
+    // Nobody else can make anchors of an embedded database while the server runs.
+    if text(&layers.settings, "database.url").starts_with("sqlite:") {
+        let file = |name: &str| data_dir.join(name).to_string_lossy().into_owned();
+        set_if_empty(layers, "audit.anchor_file", file("anchors.jsonl"));
+        set_if_empty(layers, "audit.anchor_key_file", file("anchor.key"));
+    }
+}
+
+fn set_if_empty(layers: &mut Layers, key: &str, value: String) {
+    if let (true, Some(rule)) = (text(&layers.settings, key).is_empty(), rule_for(key)) {
+        layers.set(rule, key.to_owned(), Value::String(value), Origin::Derived);
     }
 }
 

@@ -8,6 +8,7 @@
 //! Read [`load()`] for the order of the layers, then the file of the section in question. To add a key: the default
 //! file, the struct and its `RULES`, then `onya check-config --reference > docs/CONFIG.md`.
 
+mod audit;
 mod auth;
 mod coherence;
 mod conversation;
@@ -35,6 +36,7 @@ mod web;
 
 use serde::Deserialize;
 
+pub use audit::AuditConfig;
 pub use auth::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_keys, shared_key};
 pub use conversation::ConversationConfig;
 pub use database::DatabaseConfig;
@@ -88,6 +90,8 @@ pub struct Config {
     pub socket: SocketConfig,
     /// Tokens.
     pub auth: AuthConfig,
+    /// What proves that nothing was changed.
+    pub audit: AuditConfig,
     /// How the server stops.
     pub drain: DrainConfig,
     /// What is logged.
@@ -156,6 +160,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         retention::RULES,
         socket::RULES,
         auth::RULES,
+        audit::RULES,
         drain::RULES,
         log::RULES,
         trace::RULES,

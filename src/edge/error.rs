@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use onya_protocol::{ErrorCode, Refusal};
 use serde::Serialize;
 
-use crate::auth::{AuthError, IssueError};
+use onya_core::ParticipantId;
+
+use crate::auth::{AuthError, IssueError, Principal, Role};
 use crate::telemetry::names::REJECTIONS_TOTAL;
 
 /// An answer that is no success: `{"error": refusal}` with the status that belongs to its code.
@@ -15,6 +17,16 @@ pub struct Failure {
     refusal: Box<Refusal>,
     status: StatusCode,
     allow: Option<&'static str>,
+    about: Option<About>,
+}
+
+/// A refusal because of who asks, for whoever puts it on record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    /// Who, if a token said so.
+    pub(super) who: Option<(ParticipantId, Role)>,
+    /// With which code.
+    pub(super) code: ErrorCode,
 }
 
 #[derive(Serialize)]
@@ -27,7 +39,17 @@ impl Failure {
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         metrics::counter!(REJECTIONS_TOTAL, "code" => code.as_str()).increment(1);
-        Self::from(Refusal::new(code, message))
+        let about = is_about_who(code).then_some(About { who: None, code });
+        Self { about, ..Self::from(Refusal::new(code, message)) }
+    }
+
+    /// The one who is refused.
+    #[must_use]
+    pub(super) fn of(mut self, principal: &Principal) -> Self {
+        if let Some(about) = &mut self.about {
+            about.who = Some((principal.participant, principal.role));
+        }
+        self
     }
 
     /// There is nothing at this address.
@@ -55,7 +77,7 @@ impl Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { refusal: Box::new(refusal), status, allow: None }
+        Self { refusal: Box::new(refusal), status, allow: None, about: None }
     }
 }
 
@@ -75,6 +97,11 @@ impl From<IssueError> for Failure {
     }
 }
 
+/// Whether a code says that somebody is not let in, or may not do something.
+pub(super) const fn is_about_who(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::Unauthenticated | ErrorCode::TokenExpired | ErrorCode::Forbidden)
+}
+
 /// The code for a token that is not accepted. Only one that was good and has ended is worth replacing.
 #[must_use]
 pub fn auth_code(error: AuthError) -> ErrorCode {
@@ -91,6 +118,9 @@ pub fn auth_code(error: AuthError) -> ErrorCode {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(Body { error: &self.refusal })).into_response();
+        if let Some(about) = self.about {
+            response.extensions_mut().insert(about);
+        }
         let headers = response.headers_mut();
         if let Some(wait_ms) = self.refusal.retry_after_ms {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1_000)));

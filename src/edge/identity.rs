@@ -69,7 +69,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<Result<&str, Failure>> {
 
 /// The person in conversations; programs and administrators take no part in them.
 pub(super) fn person(principal: &Principal) -> Result<Person, Failure> {
-    let role = principal.role.in_conversation().ok_or_else(forbidden)?;
+    let role = principal.role.in_conversation().ok_or_else(|| forbidden().of(principal))?;
     Ok(Person { id: principal.participant, role, name: principal.display_name.as_deref().map(str::to_owned) })
 }
 
@@ -100,8 +100,9 @@ impl FromRequestParts<Arc<Edge>> for Customer {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
-        let Caller(person) = Caller::from_request_parts(parts, edge).await?;
-        if person.role == Role::Customer { Ok(Self(person)) } else { Err(forbidden()) }
+        let Holder(principal) = Holder::from_request_parts(parts, edge).await?;
+        let person = person(&principal)?;
+        if person.role == Role::Customer { Ok(Self(person)) } else { Err(forbidden().of(&principal)) }
     }
 }
 
@@ -109,8 +110,9 @@ impl FromRequestParts<Arc<Edge>> for Staff {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
-        let Caller(person) = Caller::from_request_parts(parts, edge).await?;
-        if person.role.is_staff() { Ok(Self(person)) } else { Err(forbidden()) }
+        let Holder(principal) = Holder::from_request_parts(parts, edge).await?;
+        let person = person(&principal)?;
+        if person.role.is_staff() { Ok(Self(person)) } else { Err(forbidden().of(&principal)) }
     }
 }
 

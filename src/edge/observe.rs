@@ -7,12 +7,13 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use onya_actors::Refused;
 use onya_protocol::ErrorCode;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use super::Edge;
-use super::error::Failure;
+use super::error::{About, Failure};
 use crate::telemetry::names::{HTTP_REQUEST_SECONDS, HTTP_REQUESTS_TOTAL};
 use crate::telemetry::traceparent;
 
@@ -30,6 +31,11 @@ pub(super) async fn observe(State(edge): State<Arc<Edge>>, request: Request, nex
     let span = tracing::info_span!("http", %method, route, status = tracing::field::Empty);
     traceparent::adopt(&span, header_text(&request, traceparent::HEADER));
     let response = answer(&edge, request, next).instrument(span.clone()).await;
+    if let Some(about) = response.extensions().get::<About>() {
+        let who = about.who.map(|(id, role)| (id, role.name()));
+        let route = format!("{} {route}", method_label(&method));
+        edge.sessions.note_refusal(Refused { who, route: &route, conversation: None, code: about.code });
+    }
     let status = response.status().as_u16();
     span.record("status", status);
     let labels = [("method", method_label(&method)), ("route", route.clone()), ("status", status.to_string())];

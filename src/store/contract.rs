@@ -2,6 +2,7 @@
 //!
 //! A test gets a database of its own. What is particular to a backend is tested beside it.
 
+mod anchored;
 mod appending;
 mod claiming;
 mod duties;
@@ -17,6 +18,9 @@ use async_trait::async_trait;
 use onya_actors::ports::EventLog;
 use uuid::Uuid;
 
+use super::audit::anchoring::Collect;
+use super::audit::source::{ActRow, Source};
+
 /// A database of its own for one test; dropped with the value.
 #[async_trait]
 pub(super) trait Backend: Send + Sync + Sized {
@@ -24,6 +28,15 @@ pub(super) trait Backend: Send + Sync + Sized {
 
     /// The store as one incarnation sees it.
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog>;
+
+    /// A snapshot of it, for verification.
+    async fn source(&self) -> Box<dyn Source>;
+
+    /// Puts an act on record.
+    async fn record(&self, act: &ActRow);
+
+    /// A snapshot of it, for an anchor.
+    async fn heads(&self) -> Box<dyn Collect>;
 
     /// Runs a statement behind the store's back.
     async fn execute(&self, sql: &'static str);
@@ -124,6 +137,13 @@ suite! {
         the_conversations_of_a_customer_are_found_open_closed_and_erased
         closed_conversations_get_the_deadline_of_the_setting_in_force
         a_long_log_is_erased_to_its_last_entry;
+    anchored:
+        what_is_stored_verifies_and_what_no_anchor_covers_is_told
+        a_commit_that_an_anchor_could_not_see_is_in_the_next_one
+        an_erasure_on_record_verifies_and_one_without_does_not
+        a_chain_that_starts_late_says_so
+        an_interrupted_anchor_is_done_again
+        a_restored_database_is_found_out;
     race:
         takeovers_during_appends_lose_nothing_and_double_nothing;
 }

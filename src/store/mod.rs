@@ -7,6 +7,7 @@
 //! Not here: any rule about conversations, batching, retries of whole conversations (the persistence actor's), caches.
 //! Read `docs/STORE.md` for the reasons, then [`postgres`]'s `queries/append.sql`, the statement everything hangs on.
 
+pub mod audit;
 mod chain;
 mod clock;
 mod erasure;
@@ -24,8 +25,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::settings::SettingsMemory;
 use migrations::{Direction, StepStatus};
-use onya_actors::ports::EventLog;
+use onya_actors::ports::{AuditLog, EventLog};
 use uuid::Uuid;
 
 /// Where the store is and how patient its callers are. Not printable: the URL may hold a password.
@@ -132,11 +134,30 @@ pub enum ConnectError {
 /// Opens the store for this start of the process: connects, checks, and brings the schema up to date.
 ///
 /// [`EventLog::register`] with the same incarnation comes next; nothing can be claimed before.
-pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Arc<dyn EventLog>, ConnectError> {
+pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Store, ConnectError> {
     match settings.backend()? {
-        Backend::Postgres => Ok(Arc::new(postgres::PostgresLog::connect(settings, incarnation).await?)),
-        Backend::Sqlite(file) => Ok(Arc::new(sqlite::SqliteLog::connect(settings, &file, incarnation).await?)),
+        Backend::Postgres => {
+            let log = Arc::new(postgres::PostgresLog::connect(settings, incarnation).await?);
+            Ok(Store { audit: Arc::clone(&log) as _, settings: Arc::clone(&log) as _, log, anchors_itself: false })
+        }
+        Backend::Sqlite(file) => {
+            let log = Arc::new(sqlite::SqliteLog::connect(settings, &file, incarnation).await?);
+            Ok(Store { audit: Arc::clone(&log) as _, settings: Arc::clone(&log) as _, log, anchors_itself: true })
+        }
     }
+}
+
+/// An open store, under each of its ports.
+#[derive(Clone)]
+pub struct Store {
+    /// Conversations.
+    pub log: Arc<dyn EventLog>,
+    /// The record of acts.
+    pub audit: Arc<dyn AuditLog>,
+    /// What this node was configured with.
+    pub settings: Arc<dyn SettingsMemory>,
+    /// Whether nobody else can make anchors while the server runs: it is embedded.
+    pub anchors_itself: bool,
 }
 
 /// Moves the schema, and says what is applied afterwards.

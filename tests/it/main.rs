@@ -13,6 +13,7 @@
 mod support;
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod chat;
 mod cli;

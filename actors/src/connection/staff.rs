@@ -13,6 +13,7 @@ use super::registry::Registration;
 use super::subscriber::{Published, Subscriber};
 use crate::Sessions;
 use crate::conversation::Reply;
+use crate::record::Looked;
 
 /// Conversations that one socket may watch.
 const MAX_WATCHED: usize = 200;
@@ -89,6 +90,9 @@ impl StaffConnection {
     }
 
     async fn watch(&self, conversation: ConversationId, cursor: Option<Cursor>) {
+        if let Err(refusal) = self.sessions.looks(&self.who, Looked::Live(conversation)).await {
+            return self.refuse(Some(conversation), refusal);
+        }
         let watched_before = self.watched().contains_key(&conversation);
         let subscriber =
             {

@@ -246,6 +246,7 @@ impl Conversation {
             return;
         };
         if subscriber.view == View::Customer && subscriber.reader != live.state.customer {
+            self.system.note_stranger(subscriber.reader, self.row.id);
             // The reader may have gone away meanwhile.
             let _ = done.send(Err(Refusal::new(ErrorCode::NotFound, "no such conversation")));
             return;

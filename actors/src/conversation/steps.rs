@@ -21,6 +21,7 @@ use crate::completion::Completion;
 use crate::connection::{Published, PublishedEntry};
 use crate::guard::guarded;
 use crate::ports::{Append, AppendOutcome, HOLD_POSTPONES_MS, Link, Question, StoreError};
+use crate::record::{Refused, role_name};
 
 /// How long to wait before a signal is tried again that the store did not take just now.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -98,6 +99,7 @@ impl Conversation {
         let Some(live) = &mut self.live else { return };
         let ids = live.state.unknown_keys(&submission.request);
         if !ask_store || ids.is_empty() {
+            self.note(&submission, rejection);
             return self.answer(submission, Err(rejection.into()));
         }
         let (log, id, participant) = (Arc::clone(&self.system.log), self.row.id, submission.request.by.id);
@@ -106,6 +108,21 @@ impl Conversation {
         self.system.tasks.spawn(async move {
             let _ = myself.cast(Message::Looked(guarded(log.known_keys(id, participant, &ids)).await));
         });
+    }
+
+    /// A refusal that is about who asks goes on record.
+    fn note(&self, submission: &Submission, rejection: Rejection) {
+        if !matches!(rejection, Rejection::Forbidden | Rejection::NotAParticipant) {
+            return;
+        }
+        let by = &submission.request.by;
+        let refused = Refused {
+            who: Some((by.id, role_name(by.role))),
+            route: "a command",
+            conversation: Some(self.row.id),
+            code: Refusal::from(rejection).code,
+        };
+        self.system.recorder.note(refused.act(self.system.clock.now()));
     }
 
     pub(super) fn looked(&mut self, looked: Looked) {

@@ -1,9 +1,11 @@
 //! In-memory ports with fault injection, for tests: nothing here is durable.
 
+mod audit;
 mod log;
 mod model;
 mod world;
 
+pub use audit::MemoryAudit;
 pub use log::{Fault, MemoryLog};
 pub use model::{Asked, Line, ScriptedModel};
 pub use world::{PausedClock, SeededRandom};

@@ -83,11 +83,11 @@ async fn a_claim_is_exclusive() {
 #[tokio::test(start_paused = true)]
 async fn the_desk_sees_who_waits_and_who_no_longer_does() {
     let world = World::new().await;
-    let staff = world.staff(AGENT);
+    let staff = world.staff(AGENT).await;
     world.request(CUSTOMER, Action::Escalate { summary: Some("billing".into()) }).await.unwrap();
-    assert_eq!(world.sessions.waiting().await[0].queued.summary.as_deref(), Some("billing"));
+    assert_eq!(world.waiting().await[0].queued.summary.as_deref(), Some("billing"));
     world.request(AGENT, claim(1)).await.unwrap();
-    assert_eq!(world.sessions.waiting().await, []);
+    assert_eq!(world.waiting().await, []);
     let (frames, _) = staff.queue().next().await;
     assert_eq!(frames.back(), Some(&ServerFrame::Queue { entries: vec![], waiting: 0 }));
 }
@@ -113,7 +113,7 @@ async fn the_model_may_ask_for_a_person() {
     world.say("I want to sue you").await.unwrap();
     let asked = world.model.asked().await;
     asked.end(ModelEnd::AskForPerson { summary: Some("legal".into()), priority: Priority::High });
-    while world.sessions.waiting().await.is_empty() {
+    while world.waiting().await.is_empty() {
         tokio::task::yield_now().await;
     }
     let entries = world.entries();

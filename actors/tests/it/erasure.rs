@@ -66,9 +66,10 @@ async fn an_erasure_cuts_the_reply_in_progress_and_no_reader_is_shown_a_word_aft
 async fn an_erasure_takes_the_customer_out_of_the_queue() {
     let world = World::new().await;
     world.request(CUSTOMER, Action::Escalate { summary: Some(WORDS.to_owned()) }).await.unwrap();
-    assert_eq!(world.sessions.waiting().await.len(), 1);
+    let by = person(SUPERVISOR, Role::Supervisor);
+    assert_eq!(world.sessions.waiting(&by).await.unwrap().len(), 1);
     world.request(SUPERVISOR, Action::Erase).await.unwrap();
-    assert!(world.sessions.waiting().await.is_empty());
+    assert!(world.sessions.waiting(&by).await.unwrap().is_empty());
     assert_eq!(world.request(AGENT, Action::Erase).await.unwrap_err().code, ErrorCode::Forbidden);
     assert_eq!(world.request(SUPERVISOR, Action::Erase).await.unwrap_err().code, ErrorCode::NothingToDo);
 }

@@ -89,7 +89,7 @@ async fn a_reply_that_cannot_be_stored_fails_and_brings_a_person() {
     world.log.fail([Fault::Poisoned]);
     asked.say("poison");
     asked.end(ModelEnd::Complete);
-    while world.sessions.waiting().await.is_empty() {
+    while world.waiting().await.is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     let Event::TurnEnded { outcome: Outcome::Failed, text, .. } = &world.entries()[3].event else { panic!() };
@@ -103,7 +103,7 @@ async fn the_desk_learns_of_an_escalation_whose_outcome_was_lost() {
     let outcome = world.request(CUSTOMER, Action::Escalate { summary: None }).await;
     assert_eq!(outcome.unwrap_err().code, ErrorCode::Unknown);
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-    assert_eq!(world.sessions.waiting().await.len(), 1);
+    assert_eq!(world.waiting().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,7 +130,7 @@ async fn what_can_never_be_stored_is_not_tried_in_a_loop() {
     tokio::time::sleep(std::time::Duration::from_secs(30)).await;
     assert_eq!(world.entries().len(), 3);
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-    assert_eq!(world.sessions.waiting().await.len(), 1);
+    assert_eq!(world.waiting().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,7 +175,7 @@ async fn a_crashed_actor_returns_runs_its_turn_again_and_is_quarantined_the_seco
     assert_eq!((withdrawn.attempt, begun.attempt), (1, 2));
     assert_eq!(withdrawn.epoch, begun.epoch);
     world.sessions.crash(world.id);
-    while world.sessions.waiting().await.is_empty() {
+    while world.waiting().await.is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     let failed = world.entries().into_iter().find_map(|entry| match entry.event {

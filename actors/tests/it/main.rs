@@ -6,6 +6,7 @@ mod erasure;
 mod faults;
 mod reader;
 mod readers;
+mod record;
 mod replies;
 mod shutdown;
 mod walk;

@@ -149,7 +149,7 @@ async fn a_cut_reply_keeps_its_text_and_brings_a_person() {
     let Event::TurnEnded { outcome: Outcome::Failed, text, .. } = &entries[3].event else { panic!() };
     assert_eq!(text, "half a");
     assert!(matches!(entries[4].event, Event::ControlChanged { control: Control::Queue, .. }));
-    assert_eq!(world.sessions.waiting().await.len(), 1);
+    assert_eq!(world.waiting().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

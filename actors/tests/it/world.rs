@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use onya_actors::ports::Opening;
-use onya_actors::testing::{MemoryLog, PausedClock, ScriptedModel, SeededRandom};
+use onya_actors::testing::{MemoryAudit, MemoryLog, PausedClock, ScriptedModel, SeededRandom};
 use onya_actors::{CustomerConnection, Ports, Sessions, Settings, StaffConnection};
 use onya_core::conversation::{Ack, Action, Actor, Entry, Overlap, Request, Role};
+use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId};
 use onya_protocol::{Cursor, CustomerFrame, Refusal, ServerFrame, Synced};
 use uuid::Uuid;
@@ -20,6 +21,7 @@ pub const SUPERVISOR: u128 = 3;
 pub struct World {
     pub sessions: Sessions,
     pub log: Arc<MemoryLog>,
+    pub audit: Arc<MemoryAudit>,
     pub model: Arc<ScriptedModel>,
     pub id: ConversationId,
     next: AtomicU64,
@@ -36,9 +38,10 @@ impl World {
 
     /// A start over a store that may have been used before.
     pub async fn over(log: Arc<MemoryLog>, settings: Settings) -> Self {
-        let model = Arc::new(ScriptedModel::default());
+        let (model, audit) = (Arc::new(ScriptedModel::default()), Arc::new(MemoryAudit::default()));
         let ports = Ports {
             log: Arc::<MemoryLog>::clone(&log),
+            audit: Arc::<MemoryAudit>::clone(&audit),
             model: Arc::new(Arc::clone(&model)),
             clock: Arc::new(PausedClock::default()),
             random: Arc::new(SeededRandom::new(1)),
@@ -46,7 +49,7 @@ impl World {
         let sessions = Sessions::start(ports, settings).await.unwrap();
         let opening = sessions.open(ParticipantId(Uuid::from_u128(CUSTOMER)), "en").await.unwrap();
         let (Opening::Created(id) | Opening::Existing(id)) = opening;
-        Self { sessions, log, model, id, next: AtomicU64::new(1) }
+        Self { sessions, log, audit, model, id, next: AtomicU64::new(1) }
     }
 
     pub async fn customer(&self, cursor: Option<Cursor>) -> Customer {
@@ -55,8 +58,13 @@ impl World {
         Customer { connection, pending: VecDeque::new().into_iter() }
     }
 
-    pub fn staff(&self, who: u128) -> StaffConnection {
-        self.sessions.connect_staff(person(who, if who == SUPERVISOR { Role::Supervisor } else { Role::Agent }))
+    pub async fn staff(&self, who: u128) -> StaffConnection {
+        let role = if who == SUPERVISOR { Role::Supervisor } else { Role::Agent };
+        self.sessions.connect_staff(person(who, role)).await.unwrap()
+    }
+
+    pub async fn waiting(&self) -> Vec<Waiting> {
+        self.sessions.waiting(&person(AGENT, Role::Agent)).await.unwrap()
     }
 
     pub async fn say(&self, text: &str) -> Result<Ack, Refusal> {

@@ -122,13 +122,13 @@ pub(in crate::edge) async fn create(
     responses((status = 200, body = ConversationList, description = "newest first, at most 100"), ListErrors))]
 pub(in crate::edge) async fn list(
     State(edge): State<Arc<Edge>>,
-    _staff: Staff,
+    Staff(who): Staff,
     Fields(fields): Fields<ListFields>,
 ) -> Result<Json<ConversationList>, Failure> {
     if fields.state.is_some_and(|state| state != "open") {
         return Err(Failure::new(ErrorCode::BadRequest, "state must be open"));
     }
-    let open = edge.sessions.open_conversations(fields.before, LIST_LIMIT).await?;
+    let open = edge.sessions.open_conversations(&who, (fields.before, LIST_LIMIT)).await?;
     let has_more = open.len() == LIST_LIMIT;
     Ok(Json(ConversationList { conversations: open.into_iter().map(Into::into).collect(), has_more }))
 }

@@ -38,9 +38,13 @@ pub(in crate::edge) struct Seen {
 /// Who waits for a person (staff)
 #[utoipa::path(get, path = "/v1/queue", tag = "desk",
     responses((status = 200, body = QueueView, description = "the queue now"), ListErrors))]
-pub(in crate::edge) async fn show(State(edge): State<Arc<Edge>>, _staff: Staff) -> Json<QueueView> {
-    let waiting = edge.sessions.waiting().await;
-    Json(QueueView { entries: waiting.iter().take(SHOWN).map(Into::into).collect(), waiting: waiting.len() })
+pub(in crate::edge) async fn show(
+    State(edge): State<Arc<Edge>>,
+    Staff(who): Staff,
+) -> Result<Json<QueueView>, Failure> {
+    let waiting = edge.sessions.waiting(&who).await?;
+    let entries = waiting.iter().take(SHOWN).map(Into::into).collect();
+    Ok(Json(QueueView { entries, waiting: waiting.len() }))
 }
 
 /// Take a conversation from the queue (staff)

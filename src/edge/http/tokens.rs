@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use onya_core::conversation::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -34,7 +35,7 @@ pub(in crate::edge) struct AnonymousToken {
 pub(in crate::edge) async fn anonymous(
     State(edge): State<Arc<Edge>>,
 ) -> Result<(StatusCode, Json<AnonymousToken>), Failure> {
-    Ok(created(edge.issuer.anonymous_customer()?))
+    Ok(created(&edge, edge.issuer.anonymous_customer()?))
 }
 
 /// Another token for the same visitor
@@ -46,10 +47,11 @@ pub(in crate::edge) async fn renew(
     State(edge): State<Arc<Edge>>,
     Holder(holder): Holder,
 ) -> Result<(StatusCode, Json<AnonymousToken>), Failure> {
-    Ok(created(edge.issuer.renew(&holder)?))
+    Ok(created(&edge, edge.issuer.renew(&holder).map_err(|error| Failure::from(error).of(&holder))?))
 }
 
-fn created(issued: IssuedToken) -> (StatusCode, Json<AnonymousToken>) {
+fn created(edge: &Edge, issued: IssuedToken) -> (StatusCode, Json<AnonymousToken>) {
+    edge.sessions.note_token(issued.participant, Role::Customer);
     let expires_at = issued.expires_at_s.saturating_mul(1_000);
     (StatusCode::CREATED, Json(AnonymousToken { token: issued.token, participant: issued.participant.0, expires_at }))
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use onya_core::ConversationId;
+use onya_actors::Refused;
 use onya_core::conversation::{Actor as Person, Role};
+use onya_core::{ConversationId, ParticipantId};
 use onya_protocol::{
     CloseCode, Cursor, CustomerFrame, ErrorCode, Refusal, SERVED_VERSIONS, ServerFrame, StaffFrame, negotiate,
 };
@@ -11,9 +12,9 @@ use tokio::time::timeout;
 
 use super::client;
 use super::socket::{Received, Socket};
-use crate::auth::{AuthError, Principal};
+use crate::auth::{self, AuthError, Principal};
 use crate::edge::Edge;
-use crate::edge::error::auth_code;
+use crate::edge::error::{auth_code, is_about_who};
 
 /// Which socket was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -41,30 +42,44 @@ pub(super) struct Guest {
 pub(super) struct Farewell {
     refusal: Option<Refusal>,
     code: Option<CloseCode>,
+    /// Who is refused, if a token said so.
+    who: Option<(ParticipantId, auth::Role)>,
 }
 
 impl Farewell {
     /// The server shuts down.
     pub(super) fn shutdown() -> Self {
-        Self { refusal: None, code: Some(CloseCode::Shutdown) }
+        Self::silent(CloseCode::Shutdown)
     }
 
     /// The system refused, and has counted it.
     pub(super) fn refused(edge: &Edge, refusal: Refusal) -> Self {
         let code = if edge.ready.get() { close_code(refusal.code) } else { CloseCode::Shutdown };
-        Self { refusal: Some(refusal), code: Some(code) }
+        Self { refusal: Some(refusal), code: Some(code), who: None }
     }
 
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { refusal: Some(client::refusal(code, message)), code: Some(close_code(code)) }
+        Self { refusal: Some(client::refusal(code, message)), code: Some(close_code(code)), who: None }
     }
 
     fn silent(code: CloseCode) -> Self {
-        Self { refusal: None, code: Some(code) }
+        Self { refusal: None, code: Some(code), who: None }
     }
 
     fn gone() -> Self {
-        Self { refusal: None, code: None }
+        Self { refusal: None, code: None, who: None }
+    }
+
+    /// Lets it go on record if it is about who asks.
+    pub(super) fn note(&self, edge: &Edge, route: Route) {
+        let code = self.refusal.as_ref().map(|refusal| refusal.code).filter(|code| is_about_who(*code));
+        let Some(code) = code else { return };
+        let who = self.who.map(|(id, role)| (id, role.name()));
+        let (route, conversation) = match route {
+            Route::Customer(id) => ("hello on a customer's socket", Some(id)),
+            Route::Staff => ("hello on the desk's socket", None),
+        };
+        edge.sessions.note_refusal(Refused { who, route, conversation, code });
     }
 
     /// Says it and closes.
@@ -109,7 +124,8 @@ pub(super) async fn receive(
 
 fn read(text: &[u8], route: Route) -> Result<Hello, Farewell> {
     let first = || Farewell::new(ErrorCode::BadRequest, "the first frame must be hello");
-    let malformed = |refusal: Refusal| Farewell { code: Some(close_code(refusal.code)), refusal: Some(refusal) };
+    let malformed =
+        |refusal: Refusal| Farewell { code: Some(close_code(refusal.code)), refusal: Some(refusal), who: None };
     match route {
         Route::Customer(_) => match client::read(text).map_err(malformed)? {
             CustomerFrame::Hello { versions, token, cursor } => Ok(Hello { versions, token, cursor }),
@@ -133,7 +149,9 @@ fn person(principal: &Principal, route: Route) -> Result<Person, Farewell> {
         Route::Customer(_) => *role == Role::Customer,
         Route::Staff => role.is_staff(),
     });
-    let role = role.ok_or_else(|| Farewell::new(ErrorCode::Forbidden, "this socket is not for this role"))?;
+    let who = Some((principal.participant, principal.role));
+    let refused = || Farewell { who, ..Farewell::new(ErrorCode::Forbidden, "this socket is not for this role") };
+    let role = role.ok_or_else(refused)?;
     Ok(Person { id: principal.participant, role, name: principal.display_name.as_deref().map(str::to_owned) })
 }
 

@@ -75,7 +75,10 @@ async fn live(edge: &Edge, mut socket: Socket, (route, shown): (Route, Option<Sh
     match outcome {
         Ok(None) => {}
         Ok(Some(code)) => Box::pin(socket.close(code)).await,
-        Err(farewell) => Box::pin(farewell.say(socket)).await,
+        Err(farewell) => {
+            farewell.note(edge, route);
+            Box::pin(farewell.say(socket)).await;
+        }
     }
 }
 
@@ -100,7 +103,8 @@ async fn customer_session(
 }
 
 async fn staff_session(edge: &Edge, socket: &mut Socket, guest: hello::Guest) -> Outcome {
-    let connection = edge.sessions.connect_staff(guest.who.clone());
+    let connected = edge.sessions.connect_staff(guest.who.clone());
+    let connection = Box::pin(connected).await.map_err(|refusal| Farewell::refused(edge, refusal))?;
     Ok(pump::run(edge, socket, &connection, &guest).await)
 }
 

@@ -8,6 +8,8 @@ use onya_core::conversation::Entry;
 
 use super::Backend;
 use super::fixture::{Node, Talk};
+use crate::store::audit::Anchors;
+use crate::store::audit::verify::verify;
 
 const CONVERSATIONS: usize = 6;
 const TAKEOVERS: usize = 12;
@@ -51,6 +53,9 @@ pub(super) async fn takeovers_during_appends_lose_nothing_and_double_nothing(bac
         stored.extend(entries.into_iter().skip(1).map(|entry| ((talk.id(), entry.seq), entry)));
     }
     assert_eq!(stored, acknowledged);
+    let report = verify(&mut *backend.source().await, &Anchors::default()).await.unwrap();
+    assert!(report.is_intact(), "{:?}", report.broken);
+    assert_eq!(report.checked.entries as usize, stored.len() + CONVERSATIONS);
 }
 
 /// Appends in batches until every conversation is refused or the count is reached; what was accepted, and how many

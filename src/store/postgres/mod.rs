@@ -6,7 +6,9 @@
 //!
 //! Read `queries/append.sql` first, then `error.rs`, which says what is known after a failure.
 
+mod acts;
 mod append;
+pub(super) mod audit;
 mod claim;
 mod columns;
 mod database;
@@ -18,17 +20,19 @@ mod session;
 #[cfg(test)]
 pub(super) mod tests;
 
+use acts::Acts;
 use async_trait::async_trait;
 use database::Database;
 use onya_actors::ports::{
-    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError, Summary, Tail,
-    TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError,
+    Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
+use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::migrations::{Direction, StepStatus};
 use super::observe::{pool_connections, timed};
 use super::{ConnectError, Settings};
@@ -37,12 +41,14 @@ use super::{ConnectError, Settings};
 pub struct PostgresLog {
     database: Database,
     incarnation: Uuid,
+    acts: Acts,
 }
 
 impl PostgresLog {
     /// Connects, checks the server and brings the schema up to date.
     pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Self, ConnectError> {
-        Ok(Self { database: Database::open(settings, incarnation).await?, incarnation })
+        let database = Database::open(settings, incarnation).await?;
+        Ok(Self { database, incarnation, acts: Acts::new(incarnation) })
     }
 }
 
@@ -54,6 +60,24 @@ pub(super) async fn migrate(
     let options = session::options(settings, None)?;
     let mut connection = session::first_connection(&options, settings).await?;
     migrate::run(&mut connection, direction).await
+}
+
+#[async_trait]
+impl AuditLog for PostgresLog {
+    async fn record(&self, acts: &[Act]) -> Result<(), StoreError> {
+        timed("record", acts::record(&self.database, &self.acts, acts)).await
+    }
+}
+
+#[async_trait]
+impl SettingsMemory for PostgresLog {
+    async fn known_settings(&self, node: &str) -> Result<Vec<Fingerprint>, StoreError> {
+        acts::known_settings(&self.database, node).await
+    }
+
+    async fn remember_settings(&self, node: &str, settings: &[Fingerprint]) -> Result<(), StoreError> {
+        acts::remember_settings(&self.database, node, settings).await
+    }
 }
 
 #[async_trait]

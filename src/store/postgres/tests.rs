@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use super::append::{APPEND, run};
 use super::*;
+use crate::store::audit::anchoring::Collect;
+use crate::store::audit::source::{ActRow, Source};
 use crate::store::contract::fixture::{Node, Talk};
 use crate::store::contract::{Backend, RAW_ENTRIES, RawEntry};
 use crate::store::stored::StoredAppend;
@@ -90,7 +92,19 @@ impl Backend for TestPostgres {
     }
 
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog> {
-        crate::store::connect(&self.settings(), incarnation).await.unwrap()
+        crate::store::connect(&self.settings(), incarnation).await.unwrap().log
+    }
+
+    async fn source(&self) -> Box<dyn Source> {
+        audit::snapshot(&self.settings()).await.unwrap()
+    }
+
+    async fn record(&self, act: &ActRow) {
+        acts::insert(&mut self.direct().await, std::slice::from_ref(act)).await.unwrap();
+    }
+
+    async fn heads(&self) -> Box<dyn Collect> {
+        audit::heads(&self.settings()).await.unwrap()
     }
 
     async fn execute(&self, sql: &'static str) {

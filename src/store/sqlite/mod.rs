@@ -4,7 +4,9 @@
 //! process out, so whoever was alive before is dead. The outcomes are those of `postgres`, the contract suite is the
 //! same; `Locked` occurs only for a conversation that stands twice in one batch.
 
+mod acts;
 mod append;
+pub(super) mod audit;
 mod claim;
 mod database;
 mod erase;
@@ -18,12 +20,13 @@ pub(super) mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
+use acts::Acts;
 use async_trait::async_trait;
 use database::Database;
 pub(super) use folder::file_of_url;
 use onya_actors::ports::{
-    Append, AppendOutcome, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError, Summary, Tail,
-    TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Member, NewConversation, Opening, Page, StoreError,
+    Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -31,6 +34,7 @@ use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use sqlx::ConnectOptions as _;
 use uuid::Uuid;
 
+use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::migrations::{Direction, SQLITE, StepStatus, status};
 use super::observe::{pool_connections, timed};
 use super::{ConnectError, Settings};
@@ -39,12 +43,14 @@ use super::{ConnectError, Settings};
 pub struct SqliteLog {
     database: Arc<Database>,
     incarnation: Uuid,
+    acts: Acts,
 }
 
 impl SqliteLog {
     /// Locks the folder, opens the file and brings the schema up to date.
     pub async fn connect(settings: &Settings, file: &Path, incarnation: Uuid) -> Result<Self, ConnectError> {
-        Ok(Self { database: Arc::new(Database::open(settings, file).await?), incarnation })
+        let database = Arc::new(Database::open(settings, file).await?);
+        Ok(Self { database, incarnation, acts: Acts::new(incarnation) })
     }
 }
 
@@ -57,6 +63,24 @@ pub(super) async fn migrate(file: &Path, direction: Option<Direction>) -> Result
     let connection = database::options(file).connect().await;
     let mut connection = connection.map_err(|error| ConnectError::Unreachable(error::describe(&error)))?;
     migrate::run(&mut connection, direction).await
+}
+
+#[async_trait]
+impl AuditLog for SqliteLog {
+    async fn record(&self, acts: &[Act]) -> Result<(), StoreError> {
+        timed("record", acts::record(&self.database, &self.acts, acts)).await
+    }
+}
+
+#[async_trait]
+impl SettingsMemory for SqliteLog {
+    async fn known_settings(&self, node: &str) -> Result<Vec<Fingerprint>, StoreError> {
+        acts::known_settings(&self.database, node).await
+    }
+
+    async fn remember_settings(&self, node: &str, settings: &[Fingerprint]) -> Result<(), StoreError> {
+        acts::remember_settings(&self.database, node, settings).await
+    }
 }
 
 #[async_trait]

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
+use crate::store::audit::anchoring::Collect;
+use crate::store::audit::source::{ActRow, Source};
 use crate::store::contract::fixture::Node;
 use crate::store::contract::{Backend, RAW_ENTRIES, RawEntry};
 
@@ -41,7 +43,19 @@ impl Backend for TestSqlite {
     }
 
     async fn log(&self, incarnation: Uuid) -> Arc<dyn EventLog> {
-        Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation })
+        Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation, acts: Acts::new(incarnation) })
+    }
+
+    async fn source(&self) -> Box<dyn Source> {
+        audit::snapshot(&self.folder.path().join("onya.db")).await.unwrap()
+    }
+
+    async fn record(&self, act: &ActRow) {
+        acts::insert(&mut self.direct().await, std::slice::from_ref(act)).await.unwrap();
+    }
+
+    async fn heads(&self) -> Box<dyn Collect> {
+        audit::heads(&self.folder.path().join("onya.db")).await.unwrap()
     }
 
     async fn execute(&self, sql: &'static str) {
@@ -167,7 +181,7 @@ async fn a_step_back_and_forward_leaves_a_working_schema() {
         let state = applied(crate::store::migrate(&settings, Direction::Down).await.unwrap());
         assert_eq!(state.iter().filter(|applied| **applied).count(), steps.saturating_sub(undone));
     }
-    let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap();
+    let log = crate::store::connect(&settings, Uuid::now_v7()).await.unwrap().log;
     log.ping().await.unwrap();
     drop(log);
     assert_eq!(applied(crate::store::migration_status(&settings).await.unwrap()), vec![true; steps]);
