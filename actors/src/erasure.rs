@@ -9,9 +9,13 @@ use onya_protocol::{ErrorCode, Refusal};
 
 use crate::Sessions;
 use crate::conversation::busy;
-use crate::ports::{CustomerConversation, LegalHold, StoreError};
+use crate::ports::{Act, CustomerConversation, LegalHold, StoreError};
 use crate::reading::not_read;
+use crate::record::{act, role_name};
 
+/// Acts as they stand on record.
+const HOLD_PLACED: &str = "hold_placed";
+const HOLD_LIFTED: &str = "hold_lifted";
 /// Conversations of a customer that are read at a time.
 const PAGE: usize = 200;
 /// Longest reason of a hold, in bytes of UTF-8.
@@ -84,19 +88,24 @@ impl Sessions {
             return Err(Refusal::new(ErrorCode::BadRequest, why));
         }
         let hold = LegalHold { customer, reason, placed_by: by.id, placed_at: self.system.clock.now() };
+        self.goes_on_record(by, customer, HOLD_PLACED).await?;
         self.system.log.place_hold(hold.clone()).await.map_err(not_written)?;
-        tracing::info!(%customer, by = %by.id, "a legal hold was placed");
         Ok(hold)
     }
 
     /// Ends a hold, as a supervisor. Ending one that there is not is no failure.
     pub async fn lift_hold(&self, by: &Person, customer: ParticipantId) -> Result<(), Refusal> {
         only_supervisor(by)?;
-        let there_was_one = self.system.log.lift_hold(customer).await.map_err(not_written)?;
-        if there_was_one {
-            tracing::info!(%customer, by = %by.id, "a legal hold was lifted");
-        }
+        self.goes_on_record(by, customer, HOLD_LIFTED).await?;
+        self.system.log.lift_hold(customer).await.map_err(not_written)?;
         Ok(())
+    }
+
+    /// Before it is done: what cannot be put on record is not done.
+    async fn goes_on_record(&self, by: &Person, customer: ParticipantId, what: &'static str) -> Result<(), Refusal> {
+        let act = act(self.system.clock.now(), (by.id, role_name(by.role)), what);
+        let act = Act { detail: format!(r#"{{"customer":"{customer}"}}"#), ..act };
+        self.system.recorder.store(vec![act]).await.map_err(not_written)
     }
 
     /// The hold that a customer is on; for supervisors.

@@ -1,9 +1,12 @@
 //! What erasing a conversation means for the tables, the same in both backends: which rows go, and what is left of a body.
 
-use onya_actors::ports::{Closed, CustomerConversation, LegalHold, StoreError};
+use onya_actors::ports::{Append, Closed, CustomerConversation, LegalHold, StoreError};
+use onya_core::conversation::{Entry, Event, Role};
 use onya_core::{ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
+use super::audit::act::Erased;
+use super::audit::source::ActRow;
 use super::stored;
 
 /// Entries that are redacted at a time.
@@ -20,16 +23,36 @@ pub(super) const DERIVED: &[&str] = &[
     "UPDATE conversations SET searched_seq = last_seq WHERE id = $1",
 ];
 
-/// The columns `seq, body`.
-pub(super) type BodyRow = (i64, String);
+/// The columns `seq, body`, and whether the entry stands in the chain.
+pub(super) type BodyRow = (i64, String, bool);
 
 /// The columns `reason, placed_by, placed_at`.
 pub(super) type HoldRow = (String, Uuid, i64);
 
-/// What is left of bodies: their positions, and the redacted events.
-pub(super) fn redacted(rows: &[BodyRow]) -> Result<(Vec<i64>, Vec<String>), StoreError> {
-    let redact = |(seq, body): &BodyRow| Ok((*seq, stored::redacted(body)?));
-    Ok(rows.iter().map(redact).collect::<Result<Vec<_>, StoreError>>()?.into_iter().unzip())
+/// What is left of bodies: their positions, and the redacted events. Those in the chain are added to what goes on record.
+pub(super) fn redacted(rows: &[BodyRow], left: &mut Erased) -> Result<(Vec<i64>, Vec<String>), StoreError> {
+    let mut redact = |(seq, body, linked): &BodyRow| {
+        let body = stored::redacted(body)?;
+        if *linked {
+            left.add(*seq, &body);
+        }
+        Ok((*seq, body))
+    };
+    Ok(rows.iter().map(&mut redact).collect::<Result<Vec<_>, StoreError>>()?.into_iter().unzip())
+}
+
+/// The act that puts an erasure on record, in the transaction that erases: without it a verification takes what is left
+/// for a forgery.
+pub(super) fn on_record(append: &Append, left: Erased) -> Option<ActRow> {
+    let Entry { event: Event::Erased { by }, at, .. } = append.entries.last()? else { return None };
+    let actor = by.as_ref().map_or_else(|| "onya".to_owned(), |by| by.id.to_string());
+    let role = match by.as_ref().map(|by| by.role) {
+        Some(Role::Supervisor) => "supervisor",
+        Some(Role::Agent) => "agent",
+        Some(Role::Customer) => "customer",
+        None => "program",
+    };
+    Some(ActRow::alone(&left.act(append.conversation, (&actor, role), *at)))
 }
 
 /// Reads a row of a customer's conversations.

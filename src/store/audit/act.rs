@@ -31,7 +31,6 @@ impl ActRow {
         row
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for erasures and removals"))]
     /// The row of an act that is a chain of its own: for whoever records one thing, in the transaction that does it.
     pub(in crate::store) fn alone(act: &Act) -> Self {
         Self::next(act, Uuid::now_v7(), (0, &GENESIS))
@@ -101,7 +100,6 @@ impl Erased {
         self.entries
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for erasures"))]
     /// The act that puts on record what is left; who erased it says so in the transaction that did.
     pub(in crate::store) fn act(self, conversation: ConversationId, (actor, role): (&str, &str), at: Timestamp) -> Act {
         let entries = self.entries;

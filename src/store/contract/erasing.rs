@@ -7,6 +7,7 @@ use onya_core::conversation::{
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
+use super::anchored::Notary;
 use super::fixture::{Node, Talk, new_conversation};
 use super::{Backend, RawEntry};
 use crate::store::chain::{self, GENESIS, Sealed};
@@ -124,6 +125,11 @@ pub(super) async fn an_erasure_leaves_no_word_anywhere_and_the_log_as_it_was(bac
         );
         assert_eq!((&after.10, after.13), (&None, true), "the salt is gone");
     }
+    let notary = Notary::new();
+    notary.anchor(backend).await.unwrap();
+    let report = notary.verify(backend).await;
+    assert!(report.is_intact(), "{:?}", report.broken);
+    assert_eq!(report.gone.erased_entries + 1, after.len() as u64);
     let stored = node.entries(talk.id()).await;
     let (earlier, own) = stored.split_at(before.len());
     assert!(earlier.iter().all(|entry| entry.erased && entry.event == entry.event.redacted()));

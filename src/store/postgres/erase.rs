@@ -13,10 +13,11 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::PostgresLog;
 use super::append::{APPEND, bury, outcome, run_once};
 use super::database::Database;
 use super::error::{Fault, describe, fault, of_read, of_write};
+use super::{PostgresLog, acts};
+use crate::store::audit::act::Erased;
 use crate::store::erasure::{self, BodyRow, CHUNK_ENTRIES, DERIVED, HoldRow};
 use crate::store::observe::timed;
 use crate::store::stored::StoredAppend;
@@ -217,10 +218,12 @@ async fn redact(
     append: &Append,
 ) -> Result<(), StoreError> {
     let (id, last) = (append.conversation.0, i64::try_from(append.head.last_seq).unwrap_or(i64::MAX) - 1);
-    let mut after = 0;
+    let (mut after, mut left) = (0, Erased::default());
     while after < last {
-        after = database.read(redact_chunk(transaction, id, (after, last))).await?;
+        after = database.read(redact_chunk(transaction, id, (after, last), &mut left)).await?;
     }
+    let act = erasure::on_record(append, left);
+    database.read(async { acts::insert(transaction, act.as_slice()).await.map_err(of_read) }).await?;
     let erased_at = append.entries.last().map(|entry| entry.at.0);
     let head = sqlx::query(include_str!("../queries/erase_head.sql")).bind(id).bind(erased_at);
     database.read(async { head.execute(&mut **transaction).await.map_err(of_read) }).await?;
@@ -232,10 +235,15 @@ async fn redact(
 }
 
 /// How far it came.
-async fn redact_chunk(connection: &mut PgConnection, id: Uuid, (after, last): (i64, i64)) -> Result<i64, StoreError> {
+async fn redact_chunk(
+    connection: &mut PgConnection,
+    id: Uuid,
+    (after, last): (i64, i64),
+    left: &mut Erased,
+) -> Result<i64, StoreError> {
     let bodies = sqlx::query_as(include_str!("../queries/bodies.sql")).bind(id).bind(after).bind(last);
     let rows: Vec<BodyRow> = bodies.bind(CHUNK_ENTRIES).fetch_all(&mut *connection).await.map_err(of_read)?;
-    let (seqs, bodies) = erasure::redacted(&rows)?;
+    let (seqs, bodies) = erasure::redacted(&rows, left)?;
     let (Some(first), Some(reached)) = (seqs.first().copied(), seqs.last().copied()) else { return Ok(last) };
     sqlx::query(include_str!("queries/redact.sql"))
         .bind(id)

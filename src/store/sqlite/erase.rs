@@ -8,10 +8,11 @@ use onya_core::{ConversationId, ParticipantId};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::SqliteLog;
 use super::append::{Care, append_one};
 use super::database::{Database, commit};
 use super::error::before;
+use super::{SqliteLog, acts};
+use crate::store::audit::act::Erased;
 use crate::store::erasure::{self, BodyRow, CHUNK_ENTRIES, DERIVED, HoldRow};
 use crate::store::observe::timed;
 use crate::store::stored;
@@ -129,17 +130,19 @@ async fn postpone(connection: &mut SqliteConnection, append: &Append) -> Result<
 /// Everything before the entry that says so.
 async fn redact(connection: &mut SqliteConnection, append: &Append) -> Result<(), StoreError> {
     let (id, last) = (append.conversation.0, i64::try_from(append.head.last_seq).unwrap_or(i64::MAX) - 1);
-    let mut after = 0;
+    let (mut after, mut left) = (0, Erased::default());
     while after < last {
         let bodies = sqlx::query_as(include_str!("../queries/bodies.sql")).bind(id).bind(after).bind(last);
         let rows: Vec<BodyRow> = bodies.bind(CHUNK_ENTRIES).fetch_all(&mut *connection).await.map_err(before)?;
-        let (seqs, bodies) = erasure::redacted(&rows)?;
+        let (seqs, bodies) = erasure::redacted(&rows, &mut left)?;
         after = seqs.last().copied().unwrap_or(last);
         for (seq, body) in seqs.into_iter().zip(bodies) {
             let redact = sqlx::query(include_str!("queries/redact.sql")).bind(id).bind(seq).bind(body);
             redact.execute(&mut *connection).await.map_err(before)?;
         }
     }
+    let act = erasure::on_record(append, left);
+    acts::insert(connection, act.as_slice()).await.map_err(before)?;
     let erased_at = append.entries.last().map(|entry| entry.at.0);
     let head = sqlx::query(include_str!("../queries/erase_head.sql")).bind(id).bind(erased_at);
     head.execute(&mut *connection).await.map_err(before)?;
