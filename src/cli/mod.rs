@@ -5,6 +5,7 @@
 
 mod chat;
 mod check_config;
+mod dead_letters;
 mod healthcheck;
 mod migrate;
 mod output;
@@ -44,6 +45,8 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Bring the database's schema up to date, undo its newest step, or show what is applied
     Migrate(migrate::MigrateArgs),
+    /// List what could not be stored, show it, or remove it after repair
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -68,6 +71,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => check_config::run(&args, settings),
         Command::Chat(args) => chat::run(&args),
         Command::Migrate(args) => migrate::run(&args, &settings.load()?),
+        Command::DeadLetters(args) => dead_letters::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;
     Ok(ExitCode::SUCCESS)

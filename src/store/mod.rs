@@ -8,6 +8,7 @@
 //! Read `docs/STORE.md` for the reasons, then [`postgres`]'s `queries/append.sql`, the statement everything hangs on.
 
 mod clock;
+pub mod dead_letters;
 pub mod migrations;
 pub mod observe;
 pub mod postgres;

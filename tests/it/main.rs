@@ -16,6 +16,7 @@ mod architecture;
 mod bad_input;
 mod chat;
 mod cli;
+mod dead_letters;
 mod handoff;
 mod http;
 mod identity;

@@ -56,6 +56,11 @@ pub(super) async fn migrate(
     migrate::run(&mut connection, direction).await
 }
 
+/// A session of nobody's, for what is done apart from a server.
+pub(super) async fn connection(settings: &Settings) -> Result<sqlx::PgConnection, ConnectError> {
+    session::first_connection(&session::options(settings, None)?, settings).await
+}
+
 #[async_trait]
 impl EventLog for PostgresLog {
     async fn register(&self, member: &Member) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ pub(super) mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use database::Database;
@@ -56,6 +57,13 @@ pub(super) async fn migrate(file: &Path, direction: Option<Direction>) -> Result
     let connection = database::options(file).connect().await;
     let mut connection = connection.map_err(|error| ConnectError::Unreachable(error::describe(&error)))?;
     migrate::run(&mut connection, direction).await
+}
+
+/// A connection of nobody's to a file that exists, without the lock on its folder: for what may be done beside a server.
+pub(super) async fn connection(settings: &Settings, file: &Path) -> Result<sqlx::SqliteConnection, ConnectError> {
+    let options = database::options(file).create_if_missing(false);
+    let connection = options.busy_timeout(Duration::from_millis(settings.lock_timeout_ms)).connect().await;
+    connection.map_err(|error| ConnectError::Unreachable(format!("{}: {}", file.display(), error::describe(&error))))
 }
 
 #[async_trait]
