@@ -132,7 +132,7 @@ impl Directory {
         let unavailable = || Refusal::new(ErrorCode::Internal, "the conversation cannot be started");
         let supervisor = self.supervisor.get().ok_or_else(unavailable)?;
         let settings = &system.settings;
-        let admission = Admission::new(settings.inbox_commands, settings.inbox_bytes);
+        let admission = Admission::new(settings.inbox_commands, settings.inbox_bytes, &system.waiting_text);
         let arguments = crate::conversation::Arguments {
             system: Arc::clone(system),
             row: Arc::clone(row),

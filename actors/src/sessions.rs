@@ -141,7 +141,7 @@ impl Sessions {
             match handle.submit(request, traceparent.clone(), reply) {
                 Ok(()) => return,
                 Err(returned) if returned.why == Refused::Full => {
-                    return returned.reply.busy("too many commands wait for this conversation");
+                    return returned.reply.busy("too much waits to be stored");
                 }
                 Err(returned) => (request, reply) = (returned.request, returned.reply),
             }

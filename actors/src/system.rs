@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::connection::Registry;
+use crate::conversation::WaitingText;
 use crate::desk::Desk;
 use crate::directory::Directory;
 use crate::persistence::Persistence;
@@ -25,6 +26,8 @@ pub(crate) struct System {
     pub(crate) settings: Settings,
     pub(crate) history_epoch: Uuid,
     pub(crate) persistence: Persistence,
+    /// What customers and agents have said and is not stored yet.
+    pub(crate) waiting_text: Arc<WaitingText>,
     pub(crate) desk: Desk,
     pub(crate) directory: Directory,
     pub(crate) registry: Arc<Registry>,
@@ -58,6 +61,7 @@ impl System {
             model: ports.model,
             clock: ports.clock,
             random: ports.random,
+            waiting_text: WaitingText::new(settings.append_queue_bytes),
             settings,
             history_epoch,
             persistence,

@@ -7,6 +7,7 @@ mod anchor;
 mod backup;
 mod chat;
 mod check_config;
+mod dead_letters;
 mod healthcheck;
 mod history_epoch;
 mod maintain;
@@ -64,6 +65,8 @@ enum Command {
     Anchor(anchor::AnchorArgs),
     /// Check that nothing that was stored has been changed: exit code 0 if all is as it was, 1 if not
     VerifyAudit(verify_audit::VerifyAuditArgs),
+    /// List what could not be stored, show it, or remove it after repair
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -95,6 +98,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::backup(&args, &settings.load()?),
         Command::Restore(args) => backup::restore(&args, &settings.load()?),
         Command::HistoryEpoch(args) => history_epoch::run(&args, &settings.load()?),
+        Command::DeadLetters(args) => dead_letters::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;
     Ok(ExitCode::SUCCESS)

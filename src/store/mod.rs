@@ -8,10 +8,11 @@
 //! Read `docs/STORE.md` for the reasons, then [`postgres`]'s `queries/append.sql`, the statement everything hangs on.
 
 pub mod audit;
-mod chain;
 pub mod backup;
 mod calendar;
+mod chain;
 mod clock;
+pub mod dead_letters;
 pub mod durability;
 mod erasure;
 pub mod history;
@@ -36,9 +37,9 @@ use durability::Durability;
 use history::Renewal;
 use migrations::{Direction, StepStatus};
 use onya_actors::ports::{AuditLog, EventLog};
+use onya_core::{ConversationId, Seq};
 use replay::Source;
 pub use replay::{ReplayError, Replayed, replay};
-use onya_core::{ConversationId, Seq};
 use uuid::Uuid;
 
 /// Where the store is and how patient its callers are. Not printable: the URL may hold a password.

@@ -11,7 +11,10 @@ use sqlx::Connection as _;
 use crate::on_each_store;
 use crate::support::{Backend, ChatClient, NodeSettings, Roamer, TestNode, answer, ledger};
 
-on_each_store!(a_locked_database_stops_acknowledgements_and_nothing_else);
+on_each_store! {
+    a_locked_database_stops_acknowledgements_and_nothing_else,
+    what_waits_for_the_store_is_bounded_over_all_conversations,
+}
 
 async fn a_locked_database_stops_acknowledgements_and_nothing_else(backend: Backend) {
     let node = NodeSettings::new(backend)
@@ -38,6 +41,62 @@ async fn a_locked_database_stops_acknowledgements_and_nothing_else(backend: Back
         stored.iter().filter(|entry| entry.client_msg_id.as_ref().is_some_and(|named| named.as_str() == id)).count(),
         1
     );
+}
+
+/// The smallest bound that can be set, in bytes.
+const MAX_QUEUED: usize = 1_048_576;
+/// Sixteen of these are as much as may wait for one conversation, and four times as many fill the bound for all.
+const LONG: usize = 16_000;
+const EACH: usize = 16;
+
+async fn what_waits_for_the_store_is_bounded_over_all_conversations(backend: Backend) {
+    let node = NodeSettings::new(backend)
+        .await
+        .with("ONYA_DATABASE__MAX_QUEUED_BYTES", MAX_QUEUED)
+        .with("ONYA_DATABASE__STATEMENT_TIMEOUT_MS", 60_000)
+        .with("ONYA_DATABASE__LOCK_TIMEOUT_MS", 50_000)
+        .start()
+        .await;
+    let text = "x".repeat(LONG);
+    let mut customers = Vec::new();
+    for _ in 0..MAX_QUEUED / (EACH * LONG) + 2 {
+        let mut customer = ChatClient::visit(&node).await;
+        customer.say("before").await;
+        customers.push(customer);
+    }
+    let lock = Lock::take(backend, &node.database_url()).await;
+    let mut sent = Vec::new();
+    for customer in &mut customers {
+        let mut ids = Vec::new();
+        for _ in 0..EACH {
+            ids.push(customer.command(json!({"type": "say", "text": text})).await);
+        }
+        // What was sent before it has been looked at when this is answered.
+        customer.send(json!({"type": "ping"})).await;
+        while !matches!(customer.next().await, Some(ServerFrame::Pong {})) {}
+        sent.push(ids);
+    }
+    let refused: Vec<usize> = customers.iter().map(|customer| customer.refusals.len()).collect();
+    assert_eq!(refused, [0, 0, 0, 0, EACH - 1, EACH], "there is room for {} texts", MAX_QUEUED / LONG);
+    let busy = |customer: &ChatClient| customer.refusals.iter().all(|refusal| refusal.code == ErrorCode::Busy);
+    assert!(customers.iter().all(busy), "it is too much, and nothing else");
+    // What carries no text is never turned away for it.
+    let stop = customers[5].command(json!({"type": "stop"})).await;
+    lock.release().await;
+    let stopped = |customer: &ChatClient| {
+        customer.acks.contains_key(&stop) || customer.refusals.last().is_some_and(|last| last.code != ErrorCode::Busy)
+    };
+    customers[5].until(stopped).await;
+    for (customer, ids) in customers.iter_mut().zip(&sent) {
+        for id in ids {
+            retry(customer, id, &text).await;
+        }
+        let stored = ledger::whole_log(&node, &customer.visitor).await;
+        let named = |id: &String| {
+            stored.iter().filter(|entry| entry.client_msg_id.as_ref().is_some_and(|name| name.as_str() == id)).count()
+        };
+        assert!(ids.iter().all(|id| named(id) == 1), "each is stored once");
+    }
 }
 
 /// Sends a command again, with the same name, until it is stored.

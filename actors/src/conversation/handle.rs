@@ -1,8 +1,10 @@
 //! How others reach a conversation: a handle that admits before the mailbox, and a reply that is always given.
 //!
-//! A mailbox has no bound, so the bound stands before it: so many commands and so many bytes at a time. A command
-//! that is admitted is answered once, whatever happens to the actor: a reply that is dropped answers `unknown`.
+//! A mailbox has no bound, so the bounds stand before it: so many commands and so many bytes at a time for one
+//! conversation, and so many bytes of text for all together. What ends or takes over a reply carries no text, and is
+//! subject to the first bound only. A command that is admitted is answered once, whatever happens to the actor: a reply that is dropped answers `unknown`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onya_core::conversation::{Ack, Action, Request};
@@ -164,12 +166,37 @@ pub(crate) fn busy(why: &str) -> Refusal {
     Refusal { retry_after_ms: Some(BUSY_RETRY_MS), ..Refusal::new(ErrorCode::Busy, why) }
 }
 
+/// Text that waits to be stored in all conversations together: while the store takes nothing, this fills and not the
+/// memory.
+#[derive(Debug)]
+pub(crate) struct WaitingText {
+    bytes: AtomicUsize,
+    max_bytes: usize,
+}
+
+impl WaitingText {
+    pub(crate) fn new(max_bytes: usize) -> Arc<Self> {
+        Arc::new(Self { bytes: AtomicUsize::new(0), max_bytes })
+    }
+
+    /// Makes room for a text; whether there is some.
+    fn hold(&self, bytes: usize) -> bool {
+        let held = |waiting: usize| waiting.checked_add(bytes).filter(|sum| *sum <= self.max_bytes);
+        bytes == 0 || self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, held).is_ok()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// How much waits for one actor, and whether it still takes more.
 #[derive(Debug)]
 pub(crate) struct Admission {
     held: Mutex<Held>,
     max_commands: usize,
     max_bytes: usize,
+    everywhere: Arc<WaitingText>,
 }
 
 #[derive(Debug, Default)]
@@ -186,8 +213,8 @@ struct Permit {
 }
 
 impl Admission {
-    pub(crate) fn new(max_commands: usize, max_bytes: usize) -> Arc<Self> {
-        Arc::new(Self { held: Mutex::default(), max_commands, max_bytes })
+    pub(crate) fn new(max_commands: usize, max_bytes: usize, everywhere: &Arc<WaitingText>) -> Arc<Self> {
+        Arc::new(Self { held: Mutex::default(), max_commands, max_bytes, everywhere: Arc::clone(everywhere) })
     }
 
     fn admit(self: &Arc<Self>, bytes: usize) -> Result<Permit, Refused> {
@@ -196,6 +223,9 @@ impl Admission {
             return Err(Refused::Closed);
         }
         if held.commands >= self.max_commands || (held.bytes + bytes > self.max_bytes && held.commands > 0) {
+            return Err(Refused::Full);
+        }
+        if !self.everywhere.hold(bytes) {
             return Err(Refused::Full);
         }
         held.commands += 1;
@@ -231,5 +261,6 @@ impl Drop for Permit {
         let mut held = self.admission.lock();
         held.commands -= 1;
         held.bytes -= self.bytes;
+        self.admission.everywhere.release(self.bytes);
     }
 }

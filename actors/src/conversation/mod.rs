@@ -24,4 +24,4 @@ mod window;
 
 pub(crate) use actor::{Arguments, ConversationActor, Message};
 pub(crate) use gate::Gate;
-pub(crate) use handle::{Admission, Handle, Refused, Reply, busy};
+pub(crate) use handle::{Admission, Handle, Refused, Reply, WaitingText, busy};

@@ -273,6 +273,11 @@ impl Conversation {
             Origin::Signal(signal) => {
                 let Some(live) = &mut self.live else { return };
                 let (signal, changed) = without_text(signal);
+                // What was shown of the reply is kept by no end of the turn.
+                if let Signal::FinishReply { turn, attempt, .. } = signal {
+                    let (conversation, epoch) = (self.row.id, live.fence.epoch);
+                    self.row.publish(&Published::Reset(Reset { conversation, turn, epoch, attempt }));
+                }
                 live.reply = None;
                 live.signals.push_front(signal);
                 live.retry_at = (!changed).then(|| Instant::now() + RETRY_POISONED_AFTER);

@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::ports::{
-    Append, AppendOutcome, Claim, Closed, CustomerConversation, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, Hit, LegalHold,
-    Link, Member, NewConversation, Opening, Owned, Page, PageFrom, Search, StoreError, Summary, Tail, TailLimit,
+    Append, AppendOutcome, Claim, Closed, CustomerConversation, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, Hit,
+    LegalHold, Link, Member, NewConversation, Opening, Owned, Page, PageFrom, Search, StoreError, Summary, Tail,
+    TailLimit,
 };
 
 /// Something that goes wrong with the next call.

@@ -17,8 +17,8 @@ mod error;
 pub(super) mod history;
 mod inspect;
 mod migrate;
-mod planted;
 mod partitions;
+mod planted;
 mod read;
 mod search;
 mod session;
@@ -30,8 +30,8 @@ use acts::Acts;
 use async_trait::async_trait;
 use database::Database;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search, StoreError,
-    Summary, Tail, TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search,
+    StoreError, Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -79,6 +79,11 @@ pub(super) async fn migrate(
     let options = session::options(settings, None)?;
     let mut connection = session::first_connection(&options, settings).await?;
     migrate::run(&mut connection, direction).await
+}
+
+/// A session of nobody's, for what is done apart from a server.
+pub(super) async fn connection(settings: &Settings) -> Result<sqlx::PgConnection, ConnectError> {
+    session::first_connection(&session::options(settings, None)?, settings).await
 }
 
 #[async_trait]

@@ -2,8 +2,8 @@
 
 mod locks;
 mod partitions;
-mod schema;
 mod race;
+mod schema;
 mod searching;
 
 use std::str::FromStr as _;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::database::{Database, Writer, commit};
 use super::error::{before, describe, refuses_data};
-use crate::store::chain;
 use super::history::examine_fenced;
+use crate::store::chain;
 use crate::store::clock::now_ms;
 use crate::store::stored::{self, KeyRow, StoredAppend, StoredEntry, TurnChange};
 

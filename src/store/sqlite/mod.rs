@@ -23,14 +23,15 @@ pub(super) mod whole;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use acts::Acts;
 use async_trait::async_trait;
 use database::Database;
 pub(super) use folder::file_of_url;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search, StoreError,
-    Summary, Tail, TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search,
+    StoreError, Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -77,6 +78,13 @@ pub(super) async fn migrate(file: &Path, direction: Option<Direction>) -> Result
     let connection = database::options(file).connect().await;
     let mut connection = connection.map_err(|error| ConnectError::Unreachable(error::describe(&error)))?;
     migrate::run(&mut connection, direction).await
+}
+
+/// A connection of nobody's to a file that exists, without the lock on its folder: for what may be done beside a server.
+pub(super) async fn connection(settings: &Settings, file: &Path) -> Result<sqlx::SqliteConnection, ConnectError> {
+    let options = database::options(file).create_if_missing(false);
+    let connection = options.busy_timeout(Duration::from_millis(settings.lock_timeout_ms)).connect().await;
+    connection.map_err(|error| ConnectError::Unreachable(format!("{}: {}", file.display(), error::describe(&error))))
 }
 
 #[async_trait]

@@ -25,7 +25,7 @@ const REMEMBERED: usize = 64;
 /// A text that the poisoned tables refuse.
 pub(crate) const POISON: &str = "poison";
 /// A reply that they refuse: exactly so many words, the last of which are numbers.
-pub(crate) const UNLUCKY: &str = "/mock long 41";
+pub(crate) const UNLUCKY: &str = "/mock long 61";
 
 /// A customer and what waits.
 pub(crate) struct Customer {

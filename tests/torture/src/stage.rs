@@ -82,7 +82,7 @@ impl Stage {
 
     /// From now on there are texts that cannot be stored.
     async fn poison(&self, postgres: Option<&Postgres>) -> Result<()> {
-        let unlucky = "% 40 41\"%";
+        let unlucky = "% 60 61\"%";
         match postgres {
             Some(server) => {
                 let check = format!(
