@@ -92,6 +92,7 @@ DECLARE
         ['search', 'SELECT, INSERT, DELETE'],
         ['legal_holds', 'SELECT, INSERT, UPDATE, DELETE'],
         ['audit_log', 'SELECT, INSERT'],
+        ['audit_anchor_heads', 'SELECT'],
         ['audit_settings', 'SELECT, INSERT, DELETE']
     ];
     row text[];

@@ -183,7 +183,7 @@ async fn what_is_no_sound_copy_is_not_restored() {
     let files = std::fs::read_dir(settings.data_dir()).unwrap().map(|file| file.unwrap().file_name());
     let mut files: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
     files.sort();
-    assert_eq!(files, ["keys.json", "onya.db", "onya.lock"]);
+    assert_eq!(files, ["anchor.key", "anchors.jsonl", "keys.json", "onya.db", "onya.lock"]);
 }
 
 /// A restore can be repeated, also into a folder where nothing is, and over a database that is ruined.

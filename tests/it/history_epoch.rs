@@ -130,14 +130,17 @@ fn stderr(output: &Output) -> String {
 }
 
 async fn dump(url: &str, copy: &Path) {
-    postgres_tool("pg_dump", &["--format=custom", "--file", copy.to_str().unwrap(), url]).await;
+    postgres_tool("pg_dump", &["--format=plain", "--file", copy.to_str().unwrap(), url]).await;
 }
 
 /// Drops what is there and makes what was there, in one transaction.
 async fn restore(url: &str, copy: &Path) {
-    let arguments = ["--clean", "--if-exists", "--single-transaction", "--dbname", url, copy.to_str().unwrap()];
+    // The keys of a partition cannot be dropped one by one, so everything goes at once.
+    let drop = "DROP SCHEMA reporting CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+    let quiet = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction"];
+    let arguments = [&quiet[..], &["--command", drop, "--file", copy.to_str().unwrap(), "--dbname", url]].concat();
     // A server that looks at a table just then may be in the way.
-    let mut restoring = async || postgres_tool_once("pg_restore", &arguments).await.ok();
+    let mut restoring = async || postgres_tool_once("psql", &arguments).await.ok();
     eventually(&mut restoring).await;
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use onya_actors::ports::StoreError;
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use uuid::Uuid;
 
 use super::database::options;
@@ -49,7 +49,12 @@ impl Collect for Snapshot {
 
     async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
         let committed = sqlx::query("COMMIT").execute(&mut self.connection).await;
-        committed.map(|_| ()).map_err(|error| store_error(&error, Stage::Commit))
+        committed.map_err(|error| store_error(&error, Stage::Commit))?;
+        // The last connection to be closed tidies up the write-ahead log. If it does not, the next one does.
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(error = describe(&error), "a connection could not be closed");
+        }
+        Ok(())
     }
 }
 
