@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use onya_actors::ports::{Clock, Member, Model, Random};
+use onya_actors::ports::{Clock, EventLog, Member, Model, Random};
 use onya_actors::{Ports, Sessions};
 use onya_core::conversation::Policy;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +68,8 @@ struct Running {
     servers: TaskTracker,
     /// Makes anchors, if nobody else can.
     anchors: Option<anchors::Anchors>,
+    /// Closed last.
+    log: Arc<dyn EventLog>,
 }
 
 /// What the store is told; `onya migrate` tells it the same.
@@ -179,9 +181,9 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     let metrics = edge::metrics_router(telemetry.metrics.clone());
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
     servers.spawn(upkeep.watch(stop.clone()));
-    servers.spawn(indexing::run(log, stop.clone()));
+    servers.spawn(indexing::run(Arc::clone(&log), stop.clone()));
     servers.close();
-    Ok(Running { sessions, edge, stop, servers, anchors })
+    Ok(Running { sessions, edge, stop, servers, anchors, log })
 }
 
 /// What lies in it is nobody else's business: conversations, and keys that make tokens.

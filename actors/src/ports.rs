@@ -95,6 +95,9 @@ pub trait EventLog: Erasure {
 
     /// Asks the store for a sign of life: its name and version.
     async fn ping(&self) -> Result<String, StoreError>;
+
+    /// Closes all connections, before the process ends. Calls after it fail.
+    async fn close(&self) {}
 }
 
 /// One start of the process.

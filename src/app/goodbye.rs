@@ -69,4 +69,5 @@ async fn in_order(running: &Running) {
     if let Some(anchors) = &running.anchors {
         anchors.finish().await;
     }
+    running.log.close().await;
 }

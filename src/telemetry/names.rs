@@ -41,6 +41,8 @@ pub const REJECTIONS_TOTAL: &str = "onya_rejections_total";
 pub const REPLIES_IN_PROGRESS: &str = "onya_replies_in_progress";
 /// Calls of the model's provider.
 pub const LLM_ATTEMPTS_TOTAL: &str = "onya_llm_attempts_total";
+/// Acts that were put on record.
+pub const AUDIT_ACTS_TOTAL: &str = "onya_audit_acts_total";
 /// Conversation actors that crashed.
 pub const CRASHES_TOTAL: &str = "onya_crashes_total";
 /// Sockets closed because their reader was too slow.
@@ -86,7 +88,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 21] = [
+pub const METRICS: [Metric; 22] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -159,6 +161,7 @@ pub const METRICS: [Metric; 21] = [
         &["outcome"],
         "Calls of the model's provider, by how they ended",
     ),
+    metric(AUDIT_ACTS_TOTAL, Kind::Counter, Unit::Count, &[], "Acts that were put on record"),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
     metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
     metric(

@@ -40,7 +40,7 @@ pub(super) struct Guest {
 /// Why a socket ends before it began, and what is said about it.
 #[derive(Debug)]
 pub(super) struct Farewell {
-    refusal: Option<Refusal>,
+    refusal: Option<Box<Refusal>>,
     code: Option<CloseCode>,
     /// Who is refused, if a token said so.
     who: Option<(ParticipantId, auth::Role)>,
@@ -55,11 +55,11 @@ impl Farewell {
     /// The system refused, and has counted it.
     pub(super) fn refused(edge: &Edge, refusal: Refusal) -> Self {
         let code = if edge.ready.get() { close_code(refusal.code) } else { CloseCode::Shutdown };
-        Self { refusal: Some(refusal), code: Some(code), who: None }
+        Self { refusal: Some(Box::new(refusal)), code: Some(code), who: None }
     }
 
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { refusal: Some(client::refusal(code, message)), code: Some(close_code(code)), who: None }
+        Self { refusal: Some(Box::new(client::refusal(code, message))), code: Some(close_code(code)), who: None }
     }
 
     fn silent(code: CloseCode) -> Self {
@@ -84,7 +84,7 @@ impl Farewell {
 
     /// Says it and closes.
     pub(super) async fn say(self, mut socket: Socket) {
-        let frame = self.refusal.map(ServerFrame::Refused);
+        let frame = self.refusal.map(|refusal| ServerFrame::Refused(*refusal));
         if socket.send(frame.into_iter()).await.is_ok()
             && let Some(code) = self.code
         {
@@ -124,8 +124,11 @@ pub(super) async fn receive(
 
 fn read(text: &[u8], route: Route) -> Result<Hello, Farewell> {
     let first = || Farewell::new(ErrorCode::BadRequest, "the first frame must be hello");
-    let malformed =
-        |refusal: Refusal| Farewell { code: Some(close_code(refusal.code)), refusal: Some(refusal), who: None };
+    let malformed = |refusal: Refusal| Farewell {
+        code: Some(close_code(refusal.code)),
+        refusal: Some(Box::new(refusal)),
+        who: None,
+    };
     match route {
         Route::Customer(_) => match client::read(text).map_err(malformed)? {
             CustomerFrame::Hello { versions, token, cursor } => Ok(Hello { versions, token, cursor }),

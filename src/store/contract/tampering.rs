@@ -24,7 +24,7 @@ const SEED: u64 = 20;
 /// Some conversations and acts, and three anchors of which the last covers all of them.
 async fn fill(backend: &impl Backend, notary: &Notary) {
     let (one, two) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
-    let mut talks = vec![one.talk().await, one.talk().await, two.talk().await];
+    let mut talks = [one.talk().await, one.talk().await, two.talk().await];
     for round in 0..3 {
         for (number, talk) in talks.iter_mut().enumerate() {
             talk.chatter(round + number % 2).await;
@@ -35,7 +35,7 @@ async fn fill(backend: &impl Backend, notary: &Notary) {
                 actor: format!("actor {n}"),
                 actor_role: "agent".to_owned(),
                 action: "read",
-                conversation: (n % 2 == 0).then(|| talks[0].id()),
+                conversation: n.is_multiple_of(2).then(|| talks[0].id()),
                 detail: format!(r#"{{"n":{n}}}"#),
             };
             let acts: Vec<Act> = (0..count).map(act).collect();

@@ -197,8 +197,10 @@ async fn set_aside(file: &Path) -> Result<PathBuf, BackupError> {
 
 async fn checkpoint(file: &Path) -> Result<(), sqlx::Error> {
     let mut connection = database::options(file).create_if_missing(false).connect().await?;
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
-    connection.close().await
+    let done = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+    // Closed in any case: a connection that is only dropped would remove files at some later moment.
+    connection.close().await?;
+    done.map(drop)
 }
 
 fn unused_name(file: &Path) -> PathBuf {

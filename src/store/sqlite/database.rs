@@ -68,6 +68,16 @@ impl Database {
         &self.readers
     }
 
+    /// Closes all connections; the last one to be closed tidies up the write-ahead log.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        if let Some(writer) = self.writer.lock().await.take()
+            && let Err(error) = writer.close().await
+        {
+            tracing::warn!(error = describe(&error), "the database could not be closed; the next start tidies up");
+        }
+    }
+
     /// The connection that writes, once the writes before are done.
     pub(super) async fn writer(&self) -> Result<Writer<'_>, StoreError> {
         let locked = tokio::time::timeout(self.acquire_timeout, self.writer.lock()).await;

@@ -198,4 +198,8 @@ impl EventLog for SqliteLog {
     async fn ping(&self) -> Result<String, StoreError> {
         timed("ping", read::ping(&self.database)).await
     }
+
+    async fn close(&self) {
+        self.database.close().await;
+    }
 }
