@@ -93,7 +93,7 @@ async fn a_conversation_lies_in_the_partition_of_its_month_and_its_keys_hold_in_
         let first = talk.say("m1", "hello");
         talk.must_store(first.clone()).await;
         talk.chatter(3).await;
-        assert_eq!(partition_of(&backend, id).await, [partition.clone()]);
+        assert_eq!(partition_of(&backend, id).await, std::slice::from_ref(&partition));
         let again = repeat(&talk, &first);
         assert!(matches!(talk.store(again).await, AppendOutcome::Repeated(_)), "{partition}");
         assert_eq!(node.claim(id).await.state, talk.state);
