@@ -11,13 +11,15 @@ pub(super) mod fixture;
 mod opening;
 mod race;
 mod reading;
+mod tampering;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use onya_actors::ports::EventLog;
+use onya_actors::ports::{AuditLog, EventLog};
 use uuid::Uuid;
 
+pub(super) use self::tampering::Dialect;
 use super::audit::anchoring::Collect;
 use super::audit::source::{ActRow, Source};
 
@@ -37,6 +39,15 @@ pub(super) trait Backend: Send + Sync + Sized {
 
     /// A snapshot of it, for an anchor.
     async fn heads(&self) -> Box<dyn Collect>;
+
+    /// A connection on which anything can be changed and looked at.
+    async fn bench(&self) -> Box<dyn Workbench>;
+
+    /// How it writes values.
+    fn dialect(&self) -> Dialect;
+
+    /// The record of acts as one incarnation writes it.
+    async fn audit(&self, incarnation: Uuid) -> Arc<dyn AuditLog>;
 
     /// Runs a statement behind the store's back.
     async fn execute(&self, sql: &'static str);
@@ -71,6 +82,16 @@ pub(super) type RawEntry = (
 
 pub(super) const RAW_ENTRIES: &str = "SELECT seq, customer_prev, customer_sees, at, epoch, kind, body, participant, \
      client_msg_id, commitment, salt, body_commitment, link, erased FROM entries WHERE conversation = $1 ORDER BY seq";
+
+/// A connection on which anything can be changed and looked at.
+#[async_trait]
+pub(super) trait Workbench: Send {
+    /// Runs a statement; how many rows it changed, or `None` if the database refuses it.
+    async fn execute(&mut self, sql: String) -> Option<u64>;
+
+    /// What a verification reads of it.
+    fn source(&mut self) -> &mut dyn Source;
+}
 
 macro_rules! suite {
     ($($module:ident: $($test:ident)+;)+) => {
@@ -144,6 +165,8 @@ suite! {
         a_chain_that_starts_late_says_so
         an_interrupted_anchor_is_done_again
         a_restored_database_is_found_out;
+    tampering:
+        a_thousand_changes_at_or_before_the_last_anchor_are_a_thousand_findings;
     race:
         takeovers_during_appends_lose_nothing_and_double_nothing;
 }

@@ -17,7 +17,7 @@ use super::*;
 use crate::store::audit::anchoring::Collect;
 use crate::store::audit::source::{ActRow, Source};
 use crate::store::contract::fixture::{Node, Talk};
-use crate::store::contract::{Backend, RAW_ENTRIES, RawEntry};
+use crate::store::contract::{Backend, Dialect, RAW_ENTRIES, RawEntry, Workbench};
 use crate::store::stored::StoredAppend;
 
 /// A database of its own on the server of the test run.
@@ -86,6 +86,18 @@ impl Drop for TestPostgres {
 }
 
 #[async_trait]
+impl Workbench for audit::Snapshot {
+    async fn execute(&mut self, sql: String) -> Option<u64> {
+        let outcome = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false).execute(&mut self.connection).await;
+        outcome.ok().map(|done| done.rows_affected())
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        self
+    }
+}
+
+#[async_trait]
 impl Backend for TestPostgres {
     async fn start() -> Self {
         Self::empty().await
@@ -101,6 +113,21 @@ impl Backend for TestPostgres {
 
     async fn record(&self, act: &ActRow) {
         acts::insert(&mut self.direct().await, std::slice::from_ref(act)).await.unwrap();
+    }
+
+    async fn bench(&self) -> Box<dyn Workbench> {
+        Box::new(audit::Snapshot { connection: self.direct().await })
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn audit(&self, incarnation: Uuid) -> Arc<dyn AuditLog> {
+        {
+            let database = Database::open(&self.settings(), incarnation).await.unwrap();
+            Arc::new(PostgresLog { database, incarnation, acts: Acts::resumed(incarnation) })
+        }
     }
 
     async fn heads(&self) -> Box<dyn Collect> {

@@ -22,6 +22,12 @@ impl Acts {
     pub(super) fn new(incarnation: Uuid) -> Self {
         Self { chain: incarnation, head: Mutex::new(Some((0, GENESIS))) }
     }
+
+    /// Goes on with a chain whose end is not known.
+    #[cfg(test)]
+    pub(super) fn resumed(incarnation: Uuid) -> Self {
+        Self { chain: incarnation, head: Mutex::new(None) }
+    }
 }
 
 /// Adds acts to the chain, all of them or none.

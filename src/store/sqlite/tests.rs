@@ -12,7 +12,7 @@ use super::*;
 use crate::store::audit::anchoring::Collect;
 use crate::store::audit::source::{ActRow, Source};
 use crate::store::contract::fixture::Node;
-use crate::store::contract::{Backend, RAW_ENTRIES, RawEntry};
+use crate::store::contract::{Backend, Dialect, RAW_ENTRIES, RawEntry, Workbench};
 
 pub(in crate::store) struct TestSqlite {
     database: Arc<Database>,
@@ -37,6 +37,18 @@ fn settings(folder: &TempDir) -> Settings {
 }
 
 #[async_trait]
+impl Workbench for audit::Snapshot {
+    async fn execute(&mut self, sql: String) -> Option<u64> {
+        let outcome = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false).execute(&mut self.connection).await;
+        outcome.ok().map(|done| done.rows_affected())
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        self
+    }
+}
+
+#[async_trait]
 impl Backend for TestSqlite {
     async fn start() -> Self {
         Self::with_lock_timeout(2_000).await
@@ -52,6 +64,18 @@ impl Backend for TestSqlite {
 
     async fn record(&self, act: &ActRow) {
         acts::insert(&mut self.direct().await, std::slice::from_ref(act)).await.unwrap();
+    }
+
+    async fn bench(&self) -> Box<dyn Workbench> {
+        Box::new(audit::Snapshot { connection: self.direct().await })
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn audit(&self, incarnation: Uuid) -> Arc<dyn AuditLog> {
+        Arc::new(SqliteLog { database: Arc::clone(&self.database), incarnation, acts: Acts::resumed(incarnation) })
     }
 
     async fn heads(&self) -> Box<dyn Collect> {

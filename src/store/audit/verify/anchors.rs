@@ -11,7 +11,7 @@ use crate::store::audit::source::{Kind, Source};
 use crate::store::chain::GENESIS;
 
 /// Leaves that are read at a time.
-const PAGE: i64 = 1_000;
+const PAGE: usize = 1_000;
 
 type Lines<'a> = Box<dyn Iterator<Item = Result<String, StoreError>> + Send + 'a>;
 
@@ -109,10 +109,13 @@ pub(in crate::store::audit) async fn tree_of(source: &mut dyn Source, anchor: i6
     for kind in Kind::ALL {
         let mut after = Uuid::nil();
         loop {
-            let page = source.leaves_of(anchor, kind, after, PAGE).await?;
+            let page = source.leaves_of(anchor, kind, after, PAGE as i64).await?;
             let Some(last) = page.last() else { break };
             after = last.chain;
             page.iter().for_each(|leaf| tree.add(kind, leaf));
+            if page.len() < PAGE {
+                break;
+            }
         }
     }
     Ok(tree)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::store::audit::source::{ActRow, EntryRow, HeadRow, Kind, LeafRow, Source};
 
 /// Rows in a page. A body has up to some 100 KiB, so a page of entries has at most some 20 MiB.
-const PAGE: i64 = 200;
+const PAGE: usize = 200;
 
 /// Rows that are read in order.
 pub(super) trait Row: Sized + Send {
@@ -58,10 +58,10 @@ impl<R: Row> Rows<R> {
         if !self.page.is_empty() || self.ended {
             return Ok(());
         }
-        let page = R::page(source, self.after, PAGE).await?;
-        match page.last() {
-            Some(last) => self.after = last.place(self.after),
-            None => self.ended = true,
+        let page = R::page(source, self.after, PAGE as i64).await?;
+        self.ended = page.len() < PAGE;
+        if let Some(last) = page.last() {
+            self.after = last.place(self.after);
         }
         self.page = page.into();
         Ok(())
