@@ -1,0 +1,1 @@
+import{a as e,o as t,t as n}from"./app-Da88Zyd2.js";var r=await e();document.title=r.texts.title;var i=t({language:r.tag});i.start(),n({chat:i,language:r});
