@@ -25,6 +25,7 @@ mod migrate;
 mod nginx;
 mod outage;
 mod pages;
+mod paging;
 mod proofs;
 mod redis;
 mod replay;

@@ -1,6 +1,7 @@
 //! What is particular to Postgres, and its place in the contract suite.
 
 mod locks;
+mod reading;
 mod searching;
 
 use std::str::FromStr as _;
