@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::measure::{ack, churn, hall, handshake, idle, stream};
+use crate::measure::{ack, churn, hall, handshake, history, idle, stream};
 use crate::relay::{self, RelayArgs};
 use crate::report::{self, ReportArgs};
 use crate::upstream::{self, UpstreamArgs};
@@ -44,6 +44,8 @@ enum Command {
     Ack(ack::AckArgs),
     /// Memory while customers come, chat and go
     Churn(churn::ChurnArgs),
+    /// Pages, activations and transcripts of a short conversation and of a long one
+    History(history::HistoryArgs),
     /// Hold sockets for another process of this program, which says which on standard input
     #[command(hide = true)]
     Hold(hall::HoldArgs),
@@ -62,6 +64,7 @@ impl Cli {
             Command::Stream(args) => stream::run(args).await?,
             Command::Ack(args) => ack::run(args).await?,
             Command::Churn(args) => churn::run(args).await?,
+            Command::History(args) => history::run(args).await?,
         };
         output::figures(&figures, self.json)?;
         Ok(exit_code(figures.problems.is_empty()))

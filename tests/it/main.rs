@@ -30,6 +30,7 @@ mod migrate;
 mod nginx;
 mod outage;
 mod pages;
+mod paging;
 mod proofs;
 mod redis;
 mod replay;

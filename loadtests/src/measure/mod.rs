@@ -7,6 +7,7 @@ mod commit;
 mod crowd;
 pub(crate) mod hall;
 pub(crate) mod handshake;
+pub(crate) mod history;
 pub(crate) mod idle;
 mod reply;
 pub(crate) mod stream;

@@ -119,7 +119,7 @@ pub(super) async fn claim(
     Ok(claim)
 }
 
-async fn claim_within(
+pub(super) async fn claim_within(
     transaction: &mut Transaction<'_, Postgres>,
     incarnation: Uuid,
     id: ConversationId,

@@ -178,7 +178,7 @@ pub(super) async fn entries_after(
     stored::entries(rows.map_err(of_read)?)
 }
 
-async fn entries_before(
+pub(super) async fn entries_before(
     connection: &mut PgConnection,
     id: ConversationId,
     seq: i64,

@@ -3,6 +3,7 @@
 mod locks;
 mod partitions;
 mod race;
+mod reading;
 mod schema;
 mod searching;
 

@@ -256,6 +256,32 @@ async fn a_list_of_steps_from_before_they_needed_anything_is_read_and_completed(
     assert_eq!(backend.number("SELECT sum(needs) FROM schema_migrations").await, 0);
 }
 
+/// SQLite reads what its plan says: along the key, from where the page begins, in the order that is asked for.
+#[tokio::test]
+async fn a_page_and_an_activation_go_along_the_key_whatever_the_length_of_the_log() {
+    let backend = TestSqlite::start().await;
+    let mut connection = backend.direct().await;
+    let along = "SEARCH entries USING PRIMARY KEY (conversation=? AND seq";
+    for (query, expected) in [
+        (include_str!("../queries/page_after.sql"), along),
+        (include_str!("../queries/page_before.sql"), along),
+        (include_str!("../queries/tail.sql"), along),
+        (include_str!("../queries/summary.sql"), "SEARCH conversations USING INDEX sqlite_autoindex_conversations_1"),
+        (include_str!("../queries/take.sql"), "SEARCH conversations USING INDEX sqlite_autoindex_conversations_1"),
+        (include_str!("../queries/unsearched.sql"), "SCAN conversations USING INDEX conversations_unsearched"),
+        (include_str!("../queries/unsearched_texts.sql"), along),
+    ] {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<_> = plan.into_iter().map(|(.., step)| step).collect();
+        assert!(steps.iter().any(|step| step.starts_with(expected)), "{query}: {steps:#?}");
+        let reads_all = |step: &String| step.starts_with("SCAN entries") || step == "SCAN conversations";
+        // The end of a log is sorted once more, after its limit.
+        let sorts = |step: &String| step.contains("TEMP B-TREE FOR ORDER BY") && !query.contains("newest");
+        assert!(!steps.iter().any(|step| reads_all(step) || sorts(step)), "{query}: {steps:#?}");
+    }
+}
+
 #[tokio::test]
 async fn commits_are_flushed_to_the_disk() {
     let backend = TestSqlite::start().await;
