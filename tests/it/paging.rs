@@ -35,7 +35,7 @@ fn seq(entry: &Value) -> u64 {
 }
 
 async fn each_role_pages_its_own_view_both_ways(backend: Backend) {
-    let (node, customer) = with_hidden_entry(backend).await;
+    let (node, customer) = Box::pin(with_hidden_entry(backend)).await;
     let path = format!("/v1/conversations/{}/entries", customer.visitor.conversation);
     let token = |role: &str| node.token(&["--role", role, "--name", "Ada"]);
     let staff = page(&node, &path, &token("agent"), "after=0&limit=200").await.0;
