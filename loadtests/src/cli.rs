@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::measure::{ack, churn, hall, handshake, idle, stream};
+use crate::measure::{ack, churn, hall, handshake, idle, paused, stream};
 use crate::relay::{self, RelayArgs};
 use crate::report::{self, ReportArgs};
 use crate::upstream::{self, UpstreamArgs};
@@ -44,6 +44,8 @@ enum Command {
     Ack(ack::AckArgs),
     /// Memory while customers come, chat and go
     Churn(churn::ChurnArgs),
+    /// Memory and messages while the server's Postgres stands still
+    Paused(paused::PausedArgs),
     /// Hold sockets for another process of this program, which says which on standard input
     #[command(hide = true)]
     Hold(hall::HoldArgs),
@@ -62,6 +64,7 @@ impl Cli {
             Command::Stream(args) => stream::run(args).await?,
             Command::Ack(args) => ack::run(args).await?,
             Command::Churn(args) => churn::run(args).await?,
+            Command::Paused(args) => paused::run(args).await?,
         };
         output::figures(&figures, self.json)?;
         Ok(exit_code(figures.problems.is_empty()))

@@ -135,7 +135,7 @@ fn summarise(figures: &mut Figures, all: Harvest, bare: commit::Probe) {
 }
 
 /// Hands the conversation to the queue.
-async fn escalate(socket: &mut Socket) -> Result<()> {
+pub(super) async fn escalate(socket: &mut Socket) -> Result<()> {
     socket.send(json!({"type": "escalate", "client_msg_id": "load-escalate"}).to_string()).await?;
     loop {
         match frame(&socket.expect().await?)? {

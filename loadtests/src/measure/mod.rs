@@ -8,6 +8,7 @@ mod crowd;
 pub(crate) mod hall;
 pub(crate) mod handshake;
 pub(crate) mod idle;
+pub(crate) mod paused;
 mod reply;
 pub(crate) mod stream;
 
