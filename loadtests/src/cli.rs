@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::measure::{ack, churn, hall, handshake, history, idle, stream};
+use crate::measure::{ack, churn, hall, handshake, history, idle, paused, stream};
 use crate::relay::{self, RelayArgs};
 use crate::report::{self, ReportArgs};
 use crate::upstream::{self, UpstreamArgs};
@@ -46,6 +46,8 @@ enum Command {
     Churn(churn::ChurnArgs),
     /// Pages, activations and transcripts of a short conversation and of a long one
     History(history::HistoryArgs),
+    /// Memory and messages while the server's Postgres stands still
+    Paused(paused::PausedArgs),
     /// Hold sockets for another process of this program, which says which on standard input
     #[command(hide = true)]
     Hold(hall::HoldArgs),
@@ -65,6 +67,7 @@ impl Cli {
             Command::Ack(args) => ack::run(args).await?,
             Command::Churn(args) => churn::run(args).await?,
             Command::History(args) => history::run(args).await?,
+            Command::Paused(args) => paused::run(args).await?,
         };
         output::figures(&figures, self.json)?;
         Ok(exit_code(figures.problems.is_empty()))

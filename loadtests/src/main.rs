@@ -8,6 +8,7 @@ mod child;
 mod cli;
 mod clock;
 mod figures;
+mod freeze;
 mod gauge;
 mod limits;
 mod measure;

@@ -89,7 +89,7 @@ fn summarise(figures: &mut Figures, readings: &[(f64, f64)], rate: f64) {
 }
 
 /// Slope of the line that is nearest to all points (least squares); 0 for fewer than two.
-fn slope(points: &[(f64, f64)]) -> f64 {
+pub(super) fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
     let (x, y) = (mean(|point| point.0), mean(|point| point.1));

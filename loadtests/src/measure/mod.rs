@@ -9,6 +9,7 @@ pub(crate) mod hall;
 pub(crate) mod handshake;
 pub(crate) mod history;
 pub(crate) mod idle;
+pub(crate) mod paused;
 mod reply;
 pub(crate) mod stream;
 

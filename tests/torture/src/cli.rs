@@ -81,7 +81,7 @@ enum Backend {
 
 impl Limits {
     /// For runs that should be over soon.
-    pub(crate) const QUICK: Self = Self { statement_ms: 1_000, acquire_ms: 500, lock_ms: 300, hang_ms: 1_000 };
+    pub(crate) const QUICK: Self = Self { statement_ms: 1_000, acquire_ms: 800, lock_ms: 300, hang_ms: 1_000 };
     /// The server's defaults.
     const USUAL: Self = Self { statement_ms: 5_000, acquire_ms: 3_000, lock_ms: 2_000, hang_ms: 30_000 };
 }

@@ -8,9 +8,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tokio::process::Command;
+use tokio::time::Instant;
 
 use crate::history::Event;
-use crate::kin::{Kin, mortal};
+use crate::kin::{Kin, PATIENCE, mortal};
+
+/// Wait before a server that could not start is started again.
+const RESTART: Duration = Duration::from_millis(200);
+/// Times that a subcommand is tried.
+const ATTEMPTS: usize = 5;
 
 /// How a server is started.
 pub(crate) struct Launch {
@@ -41,8 +47,19 @@ impl Launch {
         self.folder.join("onya.log")
     }
 
-    /// Starts it and waits until it is ready.
+    /// Starts it and waits until it is ready. One that cannot reach its database ends, and is started again, as whoever
+    /// looks after servers would.
     pub(crate) async fn start(&self) -> Result<Server> {
+        let start = Instant::now();
+        loop {
+            match self.start_once().await {
+                Err(_) if start.elapsed() < PATIENCE => tokio::time::sleep(RESTART).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn start_once(&self) -> Result<Server> {
         let mut command = self.command();
         command.arg("serve");
         let mut process = Kin::start(command, &self.log())?;
@@ -51,8 +68,17 @@ impl Launch {
         Ok(Server { process, address, metrics })
     }
 
-    /// Runs a subcommand to its end, and gives what it prints.
+    /// Runs a subcommand to its end, and gives what it prints; again if it fails at first.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String> {
+        for _ in 1..ATTEMPTS {
+            if let Ok(printed) = self.run_once(arguments).await {
+                return Ok(printed);
+            }
+        }
+        self.run_once(arguments).await
+    }
+
+    async fn run_once(&self, arguments: &[&str]) -> Result<String> {
         let output = self.command().args(arguments).output().await?;
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "onya {arguments:?}: {said}");
