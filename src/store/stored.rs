@@ -11,7 +11,7 @@ use rand::Rng as _;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::chain::{self, Hash, Sealed};
+use super::chain::{self, Hash, Salt, Sealed};
 
 /// The columns `seq, customer_prev, at, body, participant, client_msg_id, commitment, erased`.
 pub(super) type EntryRow = (i64, i64, i64, String, Option<Uuid>, Option<String>, Option<Vec<u8>>, bool);
@@ -42,9 +42,9 @@ pub(super) struct StoredEntry {
     pub(super) participant: Option<Uuid>,
     pub(super) client_msg_id: Option<String>,
     pub(super) commitment: Option<Vec<u8>>,
-    pub(super) salt: Vec<u8>,
-    pub(super) body_commitment: Vec<u8>,
-    pub(super) link: Vec<u8>,
+    pub(super) salt: Salt,
+    pub(super) body_commitment: Hash,
+    pub(super) link: Hash,
 }
 
 /// The chain of a conversation as it grows by the entries of one append.
@@ -60,7 +60,7 @@ impl StoredEntry {
     pub(super) fn new(entry: &Entry, chain: &mut Chain) -> Result<Self, Unstorable> {
         let mut row = Self::unlinked(entry)?;
         chain.link = row.sealed(chain).link(&chain.link);
-        row.link = chain.link.to_vec();
+        row.link = chain.link;
         Ok(row)
     }
 
@@ -82,20 +82,20 @@ impl StoredEntry {
 
     fn unlinked(entry: &Entry) -> Result<Self, Unstorable> {
         let key = entry.key.as_ref();
-        let (salt, body): (chain::Salt, _) = (rand::rng().random(), json(&entry.event)?);
+        let (salt, body): (Salt, _) = (rand::rng().random(), json(&entry.event)?);
         Ok(Self {
             seq: integer(entry.seq)?,
             customer_prev: integer(entry.customer_prev)?,
             customer_sees: entry.event.customer_sees(),
             at: entry.at.0,
             kind: entry.event.kind(),
-            body_commitment: chain::body_commitment(&salt, &body).to_vec(),
+            body_commitment: chain::body_commitment(&salt, &body),
             body,
             participant: key.map(|key| key.participant.0),
             client_msg_id: key.map(|key| key.client_msg_id.as_str().to_owned()),
             commitment: key.map(|key| key.commitment.0.to_vec()),
-            salt: salt.to_vec(),
-            link: Vec::new(),
+            salt,
+            link: chain::GENESIS,
         })
     }
 }

@@ -78,9 +78,9 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
             .bind(head.next_deadline)
             .bind(entry.kind)
             .bind(&entry.body)
-            .bind(&entry.salt)
-            .bind(&entry.body_commitment)
-            .bind(&entry.link)
+            .bind(entry.salt)
+            .bind(entry.body_commitment)
+            .bind(entry.link)
             .fetch_optional(checkout.get());
         let created = database.write(async { create.await.map_err(of_write) }).await?;
         if created.is_some() {

@@ -8,7 +8,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
 use uuid::Uuid;
 
-use crate::store::chain::Hash;
+use crate::store::chain::{Hash, Salt};
 use crate::store::stored::StoredAppend;
 
 /// One row per conversation: parameters 1 to 16.
@@ -91,9 +91,9 @@ pub(super) struct EntryColumns {
     participant: Vec<Option<Uuid>>,
     client_msg_id: Vec<Option<String>>,
     commitment: Vec<Option<Vec<u8>>>,
-    salt: Vec<Vec<u8>>,
-    body_commitment: Vec<Vec<u8>>,
-    link: Vec<Vec<u8>>,
+    salt: Vec<Salt>,
+    body_commitment: Vec<Hash>,
+    link: Vec<Hash>,
 }
 
 impl EntryColumns {
@@ -111,9 +111,9 @@ impl EntryColumns {
                 columns.participant.push(entry.participant);
                 columns.client_msg_id.push(entry.client_msg_id.clone());
                 columns.commitment.push(entry.commitment.clone());
-                columns.salt.push(entry.salt.clone());
-                columns.body_commitment.push(entry.body_commitment.clone());
-                columns.link.push(entry.link.clone());
+                columns.salt.push(entry.salt);
+                columns.body_commitment.push(entry.body_commitment);
+                columns.link.push(entry.link);
             }
         }
         columns

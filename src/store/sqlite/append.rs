@@ -196,9 +196,9 @@ pub(super) async fn write_entry(
         .bind(entry.participant)
         .bind(entry.client_msg_id.as_deref())
         .bind(entry.commitment.as_deref())
-        .bind(&entry.salt)
-        .bind(&entry.body_commitment)
-        .bind(&entry.link)
+        .bind(entry.salt.as_slice())
+        .bind(entry.body_commitment.as_slice())
+        .bind(entry.link.as_slice())
         .execute(connection)
         .await?;
     Ok(())

@@ -57,7 +57,7 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
         .bind(&head.control)
         .bind(head.control_version)
         .bind(head.next_deadline)
-        .bind(&entry.link)
+        .bind(entry.link.as_slice())
         .execute(&mut *transaction)
         .await
         .map_err(before)?;
