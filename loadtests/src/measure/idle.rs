@@ -83,14 +83,11 @@ pub(crate) async fn measure(
     let warm_up = guests.split_off(shape.connections.min(guests.len()));
     progress(&format!("idle: a first crowd of {}", warm_up.len()));
     Hall::gather(&target, (warm_up, shape.per_process), opening).await?.leave().await?;
-    settle(&target, shape).await?;
+    settle(&target, shape, 0).await?;
     let (before, kernel_before) = (target.watched()?.memory()?, kernel_bytes());
     progress(&format!("idle: {} sockets", shape.connections));
     let hall = Hall::gather(&target, (guests, shape.per_process), opening).await?;
-    settle(&target, shape).await?;
-    if let Some(metrics) = target.metrics_url.as_ref().filter(|_| shape.messages > 0) {
-        until(metrics, LIVE_CONVERSATIONS, |live| live >= shape.connections as f64, PASSIVATION).await?;
-    }
+    settle(&target, shape, shape.connections).await?;
     let (after, kernel_after) = (target.watched()?.memory()?, kernel_bytes());
     let mut figures = Figures::of(if shape.messages == 0 { "idle" } else { "idle with a live actor" });
     figures.add("sockets", shape.connections as f64, "");
@@ -111,11 +108,13 @@ pub(crate) async fn measure(
     Ok(figures)
 }
 
-/// Waits until the server is as idle as it is meant to be.
-async fn settle(target: &Target, shape: IdleShape) -> Result<()> {
-    if let Some(metrics) = target.metrics_url.as_ref().filter(|_| shape.messages == 0) {
-        progress("idle: until no conversation is in memory");
-        until(metrics, LIVE_CONVERSATIONS, |live| live == 0.0, PASSIVATION).await?;
+/// Waits until the server is as idle as it is meant to be: without any conversation in memory, or with those of a crowd
+/// of this size.
+async fn settle(target: &Target, shape: IdleShape, crowd: usize) -> Result<()> {
+    if let Some(metrics) = target.metrics_url.as_ref() {
+        let reached = |live: f64| if shape.messages == 0 { live == 0.0 } else { live >= crowd as f64 };
+        progress("idle: until the conversations in memory are those that are meant to be");
+        until(metrics, LIVE_CONVERSATIONS, reached, PASSIVATION).await?;
     }
     sleep(Duration::from_millis(shape.settle_ms)).await;
     Ok(())

@@ -1,7 +1,7 @@
 // What the launcher counts.
 
 import type { ChatState, ReplyItem, TimelineItem } from "@onya/client";
-import { memoryStorage } from "@onya/client";
+import { emptyConversation, memoryStorage } from "@onya/client";
 import { expect, test } from "vitest";
 import { countUnread, Unread } from "../src/embed/unread.ts";
 
@@ -19,23 +19,7 @@ function reply(seq: number | null, state: ReplyItem["state"], replaced = false):
 }
 
 function stateOf(timeline: readonly TimelineItem[], id = "c1"): Pick<ChatState, "conversation" | "timeline"> {
-  return {
-    timeline,
-    conversation: {
-      id,
-      historyEpoch: "h",
-      cursor: 0,
-      entries: [],
-      hasOlder: false,
-      control: null,
-      controlVersion: 0,
-      live: null,
-      endedTurn: 0,
-      typing: null,
-      queuePosition: null,
-      needsResume: false,
-    },
-  };
+  return { timeline, conversation: emptyConversation(id) };
 }
 
 test("what others have said and what has ended counts, from the position that was seen last", () => {

@@ -3,7 +3,6 @@
 import type { Chat, CommandItem } from "@onya/client";
 import type { ReactNode } from "react";
 import { useTexts } from "../i18n/texts.ts";
-import { refusalText } from "../shell/refusal.ts";
 import { RetryOrDiscard } from "./RetryOrDiscard.tsx";
 
 // These show their progress where they were asked for.
@@ -24,12 +23,7 @@ export function Command({ chat, item }: { chat: Chat; item: CommandItem }): Reac
   return (
     <li className="item command" data-key={item.key} data-command={item.command} data-state="failed">
       <span>{texts.commandFailed(what)}</span>
-      <RetryOrDiscard
-        chat={chat}
-        id={item.id}
-        canRetry={item.failure?.canRetry ?? true}
-        why={item.failure === undefined ? null : refusalText(item.failure, texts)}
-      />
+      <RetryOrDiscard chat={chat} id={item.id} failure={item.failure} />
     </li>
   );
 }

@@ -6,7 +6,6 @@ import { useLanguage, useTexts } from "../i18n/texts.ts";
 import { Markdown } from "../markdown/Markdown.tsx";
 import { Icon } from "../shell/Icon.tsx";
 import { shownName } from "../shell/presence.ts";
-import { refusalText } from "../shell/refusal.ts";
 import { timeOf } from "./clock.ts";
 import { RetryOrDiscard } from "./RetryOrDiscard.tsx";
 
@@ -41,12 +40,7 @@ export function Message({ chat, item }: { chat: Chat; item: MessageItem }): Reac
         {item.mine && <Delivery delivery={item.delivery} />}
       </p>
       {item.delivery === "failed" && item.id !== undefined && (
-        <RetryOrDiscard
-          chat={chat}
-          id={item.id}
-          canRetry={item.failure?.canRetry ?? true}
-          why={item.failure === undefined ? null : refusalText(item.failure, texts)}
-        />
+        <RetryOrDiscard chat={chat} id={item.id} failure={item.failure} />
       )}
     </li>
   );

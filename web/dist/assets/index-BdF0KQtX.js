@@ -1,1 +1,0 @@
-import{a as e,o as t,t as n}from"./app-B8xCGWlZ.js";var r=await e();document.title=r.texts.title;var i=t({language:r.tag});i.start(),n({chat:i,language:r});

@@ -1,0 +1,1 @@
+import{a as e,o as t,t as n}from"./app-DeV4j19q.js";var r=await e();document.title=r.texts.title;var i=t({language:r.tag});i.start(),n({chat:i,language:r});
