@@ -73,33 +73,40 @@ BEGIN
 END
 $$;
 
--- What serving needs, table by table. A table that is not here cannot be used by a server. Rights on a partitioned table
--- count for its partitions.
+-- What serving needs, table by table: rights, and the columns that it changes where it may not change all of them. A table
+-- that is not here cannot be used by a server; of what a database does not have (yet), nothing is granted. Rights on a
+-- partitioned table count for its partitions.
 DO $$
 DECLARE
     rights text[][] := ARRAY[
-        ['schema_migrations', 'SELECT'],
-        ['meta', 'SELECT, INSERT, UPDATE (history_epoch)'],
-        ['members', 'SELECT, INSERT, UPDATE (state)'],
-        ['conversations', 'SELECT, INSERT, UPDATE (owner, epoch, nonce, last_seq, control, control_version, closed_at, '
-                          'turn_seq, turn_attempt, next_deadline, snapshot, snapshot_seq, link, moved, searched_seq, erased_at)'],
+        ['schema_migrations', 'SELECT', ''],
+        ['meta', 'SELECT, INSERT', 'history_epoch'],
+        ['members', 'SELECT, INSERT', 'state'],
+        ['conversations', 'SELECT, INSERT', 'owner epoch nonce last_seq control control_version closed_at turn_seq '
+                          'turn_attempt next_deadline snapshot snapshot_seq link moved searched_seq erased_at'],
         -- An erasure replaces a body and takes its salt; positions and links stay as they are.
-        ['entries', 'SELECT, INSERT, UPDATE (body, salt, erased)'],
-        ['turns', 'SELECT, INSERT, UPDATE (attempt, outcome, ended_seq)'],
-        ['queue_entries', 'SELECT, INSERT, UPDATE, DELETE'],
-        ['crashes', 'SELECT, INSERT, DELETE'],
-        ['dead_letters', 'SELECT, INSERT, DELETE'],
-        ['search', 'SELECT, INSERT, DELETE'],
-        ['legal_holds', 'SELECT, INSERT, UPDATE, DELETE'],
-        ['audit_log', 'SELECT, INSERT'],
-        ['audit_anchor_heads', 'SELECT'],
-        ['audit_settings', 'SELECT, INSERT, DELETE']
+        ['entries', 'SELECT, INSERT', 'body salt erased'],
+        ['turns', 'SELECT, INSERT', 'attempt outcome ended_seq'],
+        ['queue_entries', 'SELECT, INSERT, UPDATE, DELETE', ''],
+        ['crashes', 'SELECT, INSERT, DELETE', ''],
+        ['dead_letters', 'SELECT, INSERT, DELETE', ''],
+        ['audit_log', 'SELECT, INSERT', ''],
+        ['audit_anchor_heads', 'SELECT', ''],
+        ['audit_settings', 'SELECT, INSERT, DELETE', ''],
+        ['search', 'SELECT, INSERT, DELETE', ''],
+        ['legal_holds', 'SELECT, INSERT, UPDATE, DELETE', '']
     ];
-    row text[];
+    row     text[];
+    changed text;
 BEGIN
     FOREACH row SLICE 1 IN ARRAY rights LOOP
-        IF to_regclass(row[1]) IS NOT NULL THEN
-            EXECUTE format('GRANT %s ON %I TO onya_serve', row[2], row[1]);
+        CONTINUE WHEN to_regclass(row[1]) IS NULL;
+        EXECUTE format('GRANT %s ON %I TO onya_serve', row[2], row[1]);
+        SELECT string_agg(quote_ident(attname), ', ') INTO changed
+        FROM pg_attribute
+        WHERE attrelid = to_regclass(row[1]) AND attname = ANY (string_to_array(row[3], ' '));
+        IF changed IS NOT NULL THEN
+            EXECUTE format('GRANT UPDATE (%s) ON %I TO onya_serve', changed, row[1]);
         END IF;
     END LOOP;
 END

@@ -64,12 +64,17 @@ async fn notice(node: &TestNode, visitor: &Visitor) -> i64 {
 
 async fn a_timer_wakes_a_conversation_that_has_left_memory(backend: Backend) {
     let node = with_short_timers(backend).await.start().await;
-    let visitor = waiting(&node).await;
-    until_out_of_memory(&node).await;
-    assert!(
-        of_kind(&log(&node, &visitor).await, "notice_posted").is_empty(),
-        "it left memory before its timer was due"
-    );
+    // On a busy machine the timer may be due before the conversation has left memory: that one shows nothing.
+    let mut visitors = Vec::new();
+    let visitor = loop {
+        let visitor = waiting(&node).await;
+        until_out_of_memory(&node).await;
+        if of_kind(&log(&node, &visitor).await, "notice_posted").is_empty() {
+            break visitor;
+        }
+        visitors.push(visitor);
+        assert!(visitors.len() < 10, "conversations never leave memory before their timers are due");
+    };
     let late_ms = notice(&node, &visitor).await;
     println!("{backend:?}: the timer of a conversation out of memory fired {late_ms} ms late");
 }
