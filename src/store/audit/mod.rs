@@ -2,7 +2,7 @@
 //!
 //! Two kinds of chains: the entries of each conversation ([`super::chain`]), and the rows of `audit_log`, one chain per
 //! start of a process ([`act`]). Every so often an anchor signs the ends of all chains that have moved ([`anchoring`])
-//! and goes to a file that the serving role cannot write. [`verify`] reads the database and that file, nothing else.
+//! and goes to a file that the serving role cannot write. [`verify()`] reads the database and that file, nothing else.
 //!
 //! Not here: which acts are recorded (whoever does them says so, through [`onya_actors::ports::AuditLog`]), what may be
 //! erased. docs/AUDIT.md says what all this shows, and what it does not.
