@@ -36,7 +36,7 @@ const FLAT: f64 = 0.03;
 /// Pause before a message is sent again.
 const RETRY: Duration = Duration::from_millis(500);
 /// Longest wait for everything to be acknowledged afterwards.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Memory and messages while Postgres stands still.
 #[derive(Args, Clone, Debug)]

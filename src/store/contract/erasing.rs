@@ -13,7 +13,7 @@ use super::{Backend, RawEntry};
 use crate::store::chain::{self, GENESIS, Sealed};
 
 /// Stands in every place where somebody's words can go.
-const WORDS: &str = "canary-7fa1";
+const WORDS: &str = "zqcanary7fa1";
 
 fn supervisor() -> Actor {
     Actor { id: ParticipantId(Uuid::from_u128(21)), role: Role::Supervisor, name: Some("Grace".to_owned()) }
@@ -57,6 +57,7 @@ async fn full_of_words(node: &Node) -> Talk {
     poisoned.entries = broken.into();
     assert_eq!(talk.store(poisoned).await, AppendOutcome::Poisoned);
     node.log.record_crash(talk.id(), Timestamp(5), 1_000).await.unwrap();
+    while node.log.index_texts().await.unwrap() > 0 {}
     talk
 }
 

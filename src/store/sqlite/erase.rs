@@ -149,6 +149,9 @@ async fn redact(connection: &mut SqliteConnection, append: &Append) -> Result<()
     for statement in DERIVED {
         sqlx::query(*statement).bind(id).execute(&mut *connection).await.map_err(before)?;
     }
+    // The full-text index only notes what is deleted, and keeps the words until its segments are merged.
+    let merge = sqlx::query("INSERT INTO search_words (search_words) VALUES ('optimize')");
+    merge.execute(&mut *connection).await.map_err(before)?;
     Ok(())
 }
 

@@ -224,7 +224,10 @@ impl Customer {
         if control["state"] != "queue" {
             return;
         }
-        let frame = json!({"type": "hand_back", "client_msg_id": Uuid::now_v7(), "control_version": version});
+        let (who, conversation) = (self.guest.participant, self.guest.conversation);
+        let id = Uuid::now_v7().to_string();
+        let frame = json!({"type": "hand_back", "client_msg_id": id, "control_version": version});
+        self.scene.history.note(&Event::Sent { who, conversation, id, after: None, text: None });
         if let Some(socket) = &mut self.socket {
             socket.send(&frame).await;
         }
