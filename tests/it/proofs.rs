@@ -49,14 +49,14 @@ async fn a_stop_cuts_where_it_says_at_50_random_points(backend: Backend) {
     for stop in 0..STOPS {
         let said = client.say(&format!("/mock long 2000 {stop}")).await;
         client.until_shown(random.random_range(1..200)).await;
-        let cut_at = stopped(&mut client, &format!("stop-{stop}")).await;
+        let cut_at = stopped(&mut client, (said.seq, &format!("stop-{stop}"))).await;
         let (outcome, text) = client.answered(said.seq).await;
         assert_eq!((outcome, text.len() as u64), (Outcome::Stopped, cut_at));
     }
 }
 
 /// Stops the reply. As the protocol asks, what is refused for now is sent again under its name.
-async fn stopped(client: &mut ChatClient, id: &str) -> u64 {
+async fn stopped(client: &mut ChatClient, (said, id): (u64, &str)) -> u64 {
     loop {
         client.refusals.clear();
         client.send(json!({"type": "stop", "client_msg_id": id})).await;
@@ -64,7 +64,9 @@ async fn stopped(client: &mut ChatClient, id: &str) -> u64 {
         if let Some(ack) = client.acks.get(id) {
             return ack.cut_at.unwrap();
         }
-        assert!(client.refusals.iter().all(|refusal| refusal.code.is_retryable()), "{:?}", client.refusals);
+        let end = client.replica.turn_of(said).and_then(|turn| client.replica.turn_end(turn));
+        let for_now = client.refusals.iter().all(|refusal| refusal.code.is_retryable());
+        assert!(for_now, "{:?}, and the reply ended as {end:?}", client.refusals);
     }
 }
 
