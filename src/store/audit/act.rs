@@ -2,6 +2,7 @@
 
 use onya_actors::ports::{Act, StoreError};
 use onya_core::{ConversationId, Timestamp};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::source::ActRow;
@@ -52,8 +53,24 @@ impl ActRow {
     }
 }
 
-/// The end of this process's chain, as far as it is known: not after an outcome that is not.
-pub(in crate::store) type Head = Option<(i64, Hash)>;
+/// The chain of this start of the process.
+pub(in crate::store) struct Acts {
+    pub(in crate::store) chain: Uuid,
+    /// Its end, as far as it is known: not after an outcome that is not.
+    pub(in crate::store) head: Mutex<Option<(i64, Hash)>>,
+}
+
+impl Acts {
+    pub(in crate::store) fn new(incarnation: Uuid) -> Self {
+        Self { chain: incarnation, head: Mutex::new(Some((0, GENESIS))) }
+    }
+
+    /// Goes on with a chain whose end is not known.
+    #[cfg(test)]
+    pub(in crate::store) fn resumed(incarnation: Uuid) -> Self {
+        Self { chain: incarnation, head: Mutex::new(None) }
+    }
+}
 
 /// The rows of acts after the end of a chain, and the end after them.
 pub(in crate::store) fn rows_after(acts: &[Act], chain: Uuid, mut head: (i64, Hash)) -> (Vec<ActRow>, (i64, Hash)) {

@@ -26,7 +26,6 @@ mod session;
 pub(super) mod tests;
 pub(super) mod whole;
 
-use acts::Acts;
 use async_trait::async_trait;
 use database::Database;
 use onya_actors::ports::{
@@ -38,6 +37,7 @@ use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
+use super::audit::act::Acts;
 use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::migrations::{Direction, StepStatus};
 use super::observe::{pool_connections, timed};

@@ -2,33 +2,12 @@
 
 use onya_actors::ports::{Act, StoreError};
 use sqlx::SqliteConnection;
-use tokio::sync::Mutex;
-use uuid::Uuid;
 
 use super::database::{Database, commit};
 use super::error::before;
-use crate::store::audit::act::{Head, LAST, head_of, rows_after};
+use crate::store::audit::act::{Acts, LAST, head_of, rows_after};
 use crate::store::audit::settings::{self, Fingerprint};
 use crate::store::audit::source::ActRow;
-use crate::store::chain::GENESIS;
-
-/// The chain of this start of the process.
-pub(super) struct Acts {
-    chain: Uuid,
-    head: Mutex<Head>,
-}
-
-impl Acts {
-    pub(super) fn new(incarnation: Uuid) -> Self {
-        Self { chain: incarnation, head: Mutex::new(Some((0, GENESIS))) }
-    }
-
-    /// Goes on with a chain whose end is not known.
-    #[cfg(test)]
-    pub(super) fn resumed(incarnation: Uuid) -> Self {
-        Self { chain: incarnation, head: Mutex::new(None) }
-    }
-}
 
 /// Adds acts to the chain, all of them or none.
 pub(super) async fn record(database: &Database, acts: &Acts, new: &[Act]) -> Result<(), StoreError> {

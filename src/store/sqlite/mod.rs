@@ -25,7 +25,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acts::Acts;
 use async_trait::async_trait;
 use database::Database;
 pub(super) use folder::file_of_url;
@@ -39,6 +38,7 @@ use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use sqlx::ConnectOptions as _;
 use uuid::Uuid;
 
+use super::audit::act::Acts;
 use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::durability::judge_sqlite;
 use super::migrations::{Direction, SQLITE, StepStatus, status};
