@@ -185,7 +185,11 @@ impl Conversation {
             Ok(AppendOutcome::Repeated(known)) => self.repeated(in_flight.origin, &known),
             Ok(AppendOutcome::Poisoned) => self.poisoned(in_flight.origin),
             Ok(AppendOutcome::OnHold) => self.on_hold(in_flight.origin),
-            Ok(AppendOutcome::Locked) | Err(StoreError::Unavailable(_)) => self.not_now(in_flight.origin),
+            Ok(AppendOutcome::Locked) => self.not_now(in_flight.origin),
+            Err(StoreError::Unavailable(_)) => {
+                self.not_now(in_flight.origin);
+                self.none_of_these_now();
+            }
             Ok(AppendOutcome::Fenced) => {
                 tracing::info!(conversation = %self.id(), "fenced: another owner has the conversation");
                 self.refuse_origin(in_flight.origin, super::handle::busy("the conversation has moved"));
@@ -300,6 +304,13 @@ impl Conversation {
                     }
                 }
             }
+        }
+    }
+
+    /// What waits behind would only wait for the same answer, and be held in memory meanwhile.
+    fn none_of_these_now(&mut self) {
+        for submission in std::mem::take(&mut self.inbox) {
+            self.answer(submission, Err(super::handle::busy("the store takes nothing just now")));
         }
     }
 

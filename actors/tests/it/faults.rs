@@ -23,6 +23,26 @@ async fn an_unavailable_store_answers_busy_and_keeps_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_store_that_takes_nothing_is_told_at_once() {
+    let world = World::new().await;
+    world.say("first").await.unwrap();
+    world.log.hold();
+    world.log.fail([Fault::Unavailable]);
+    let commands = ["a", "b", "c"].map(|id| world.request_as(CUSTOMER, id, say("hello")));
+    let all = futures::future::join_all(commands);
+    let held = async {
+        // Everybody has asked by the time that the clock moves.
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        world.log.resume();
+    };
+    let (outcomes, ()) = tokio::join!(all, held);
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap_err().code, ErrorCode::Busy);
+    }
+    assert!(!world.request_as(CUSTOMER, "b", say("hello")).await.unwrap().repeated);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_process_whose_store_was_restored_ends_so_that_a_new_one_starts_clean() {
     let mut world = World::new().await;
     world.say("one").await.unwrap();
