@@ -145,7 +145,7 @@ async fn talk(mut socket: Socket, share: Share) -> Result<Vec<Fate>> {
         let retry = if again.is_empty() { due } else { retry_at };
         tokio::select! {
             () = sleep_until(due.min(retry)) => {
-                if let Some(number) = again.pop_front().filter(|_| retry < due) {
+                if retry < due && let Some(number) = again.pop_front() {
                     socket.send(say(number, share.bytes)).await?;
                     retry_at = Instant::now() + RETRY;
                 } else if next < share.end {
