@@ -52,8 +52,8 @@ async fn examine(database: &Database, connection: &mut PgConnection, appends: (&
     examined.is_ok()
 }
 
-/// Turns appends into rows. A conversation that stands in the batch already is told to try again; what has no stored
-/// form is set aside with the reason.
+/// Turns appends into rows, sorted by conversation as the statement expects. A conversation that stands in the batch already
+/// is told to try again; what has no stored form is set aside with the reason.
 fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
     let (mut items, mut outcomes, mut unstorable) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
@@ -67,6 +67,7 @@ fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>)
             Err(error) => unstorable.push((number, error.to_string())),
         }
     }
+    items.sort_unstable_by_key(|(_, stored)| stored.conversation);
     (items, outcomes, unstorable)
 }
 

@@ -19,6 +19,10 @@
 --
 -- LATERAL with LIMIT 1 is a join that can only be done row by row, along an index. An ordinary join may be planned as a
 -- hash of the whole table, and is, if the plan is made while the table is small.
+--
+-- $1 is sorted, so its first and last element bound the conversations of the batch. That adds nothing to a comparison
+-- with one conversation, but it is known before the statement runs: partitions of months that the batch has nothing
+-- to do with are left out at its start, and cost no more than their lock.
 WITH head AS MATERIALIZED (
     SELECT *
     FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[],
@@ -64,6 +68,7 @@ repeated AS MATERIALIZED (
         SELECT k.seq, k.participant, k.client_msg_id, k.commitment
         FROM entries AS k
         WHERE k.conversation = e.conversation AND k.participant = e.participant AND k.client_msg_id = e.client_msg_id
+          AND k.conversation >= ($1)[1] AND k.conversation <= ($1)[cardinality($1)]
         LIMIT 1
     ) AS s
     WHERE e.client_msg_id IS NOT NULL
@@ -76,6 +81,7 @@ broken AS MATERIALIZED (
         SELECT o.turn
         FROM turns AS o
         WHERE o.conversation = ch.conversation AND o.turn = ch.turn AND o.ended_seq IS NULL AND o.attempt <= ch.attempt
+          AND o.conversation >= ($1)[1] AND o.conversation <= ($1)[cardinality($1)]
         LIMIT 1
     ) AS t ON true
     WHERE NOT ch.opened AND t.turn IS NULL
@@ -123,6 +129,7 @@ continued_turns AS (
     FROM change AS ch
     JOIN accepted AS a ON a.n = ch.n
     WHERE NOT ch.opened AND t.conversation = ch.conversation AND t.turn = ch.turn AND t.ended_seq IS NULL
+      AND t.conversation >= ($1)[1] AND t.conversation <= ($1)[cardinality($1)]
 ),
 queued AS (
     INSERT INTO queue_entries (conversation, control_version, since, queued)

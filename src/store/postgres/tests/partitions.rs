@@ -1,6 +1,7 @@
 //! Partitions: where rows go, what is made and dropped, and that nothing is lost on the way.
 
 use onya_actors::ports::{AppendOutcome, NewConversation};
+use onya_core::conversation::{ReplyEnding, Signal};
 use onya_core::{ConversationId, ParticipantId};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use crate::store::calendar::Month;
 use crate::store::clock::now_ms;
 use crate::store::contract::Backend as _;
 use crate::store::contract::appending::repeat;
-use crate::store::contract::fixture::{Node, new_conversation};
+use crate::store::contract::fixture::{Node, Talk, new_conversation};
 use crate::store::migrations::Direction;
 use crate::store::upkeep::{Outcome, Upkeep, keep_up};
 
@@ -182,4 +183,35 @@ async fn a_schema_without_partitions_is_said_and_works() {
     }
     assert_eq!(keep_up(&settings, AHEAD).await.unwrap_err(), ConnectError::NoPartitions);
     assert_eq!(notices(&mut backend.direct().await).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_batch_over_many_months_in_any_order_finds_repeats_and_turns_in_each() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    keep_up(&backend.settings(), AHEAD).await.unwrap();
+    let mut talks = Vec::new();
+    for months in [2, 0, 3, 1] {
+        let id = node.log.open(in_month(months)).await.unwrap().id();
+        talks.push(node.claim(id).await);
+    }
+    // Questions, each of which opens a turn.
+    let mut questions = Vec::new();
+    for talk in &mut talks {
+        let question = talk.say("m1", "hello");
+        talk.must_store(question.clone()).await;
+        questions.push(question);
+    }
+    let again: Vec<_> = talks.iter().zip(&questions).map(|(talk, question)| repeat(talk, question)).collect();
+    let repeated = node.log.append(&again).await.unwrap();
+    assert!(repeated.iter().all(|outcome| matches!(outcome, AppendOutcome::Repeated(_))), "{repeated:?}");
+    let end = |talk: &Talk| {
+        let turn = talk.state.turn.unwrap();
+        let ending = ReplyEnding::Complete { text: "done".to_owned() };
+        talk.signal(Signal::FinishReply { turn: turn.turn, attempt: turn.attempt, ending })
+    };
+    let ends: Vec<_> = talks.iter().map(end).collect();
+    let ended = node.log.append(&ends).await.unwrap();
+    assert!(ended.iter().all(AppendOutcome::is_accepted), "{ended:?}");
+    assert_eq!(backend.number("SELECT count(*) FROM turns WHERE ended_seq IS NOT NULL").await, 4);
 }
