@@ -102,8 +102,9 @@ impl Customer {
                 return self.lose();
             }
         }
-        // The network breaks too, and the answers to what was just sent are lost.
-        if !self.scene.is_over() && self.dice.random_ratio(1, 100) {
+        // The network breaks too, more often when a server comes or goes, and the answers to what was just sent are lost.
+        let odds = if self.scene.has_moved() { 2 } else { 100 };
+        if !self.scene.is_over() && self.dice.random_ratio(1, odds) {
             return self.lose();
         }
         self.listen(self.scene.patience).await;

@@ -46,6 +46,13 @@ impl Scene {
         *self.over.borrow()
     }
 
+    /// Whether a server has come or gone since this was last asked.
+    pub(crate) fn has_moved(&mut self) -> bool {
+        let moved = self.addresses.has_changed().unwrap_or(false);
+        self.addresses.mark_unchanged();
+        moved
+    }
+
     /// A socket to one of the servers, once there is one.
     pub(crate) async fn socket(&mut self, dice: &mut StdRng, path: &str, hello: Value) -> Option<Socket> {
         let there = self.addresses.wait_for(|addresses| !addresses.is_empty()).await.ok()?.clone();
