@@ -47,7 +47,8 @@ async fn a_stop_cuts_where_it_says_at_50_random_points(backend: Backend) {
     let mut random = StdRng::seed_from_u64(SEED);
     let mut client = ChatClient::visit(&node).await;
     for stop in 0..STOPS {
-        let said = client.say(&format!("/mock long 2000 {stop}")).await;
+        // Long enough for a stop that has to be sent again while the store is slow.
+        let said = client.say(&format!("/mock long 8000 {stop}")).await;
         client.until_shown(random.random_range(1..200)).await;
         let cut_at = stopped(&mut client, (said.seq, &format!("stop-{stop}"))).await;
         let (outcome, text) = client.answered(said.seq).await;
@@ -57,10 +58,11 @@ async fn a_stop_cuts_where_it_says_at_50_random_points(backend: Backend) {
 
 /// Stops the reply. As the protocol asks, what is refused for now is sent again under its name.
 async fn stopped(client: &mut ChatClient, (said, id): (u64, &str)) -> u64 {
+    client.refusals.clear();
     loop {
-        client.refusals.clear();
+        let before = client.refusals.len();
         client.send(json!({"type": "stop", "client_msg_id": id})).await;
-        client.until(|client| client.acks.contains_key(id) || !client.refusals.is_empty()).await;
+        client.until(|client| client.acks.contains_key(id) || client.refusals.len() > before).await;
         if let Some(ack) = client.acks.get(id) {
             return ack.cut_at.unwrap();
         }
