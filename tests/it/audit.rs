@@ -78,6 +78,12 @@ async fn what_staff_read_is_on_record_before_they_get_it(backend: Backend) {
     let (actor, role, action, detail) = acts.last().unwrap();
     assert_eq!((role.as_str(), action.as_str()), ("agent", "read"));
     assert_eq!(detail, r#"{"what":"entries","first":1,"last":4}"#);
+    let transcript = format!("/v1/conversations/{}/transcript?format=html", customer.visitor.conversation);
+    assert!(node.get(&transcript, &customer.visitor.token).await.status.is_success());
+    assert!(behind.actions().await.iter().all(|act| !act.starts_with("exported")), "a customer's own transcript");
+    assert!(node.get(&transcript, &agent).await.status.is_success());
+    let exports: Vec<_> = behind.actions().await.into_iter().filter(|act| act.starts_with("exported")).collect();
+    assert_eq!(exports, [r#"exported {"what":"transcript","format":"html"}"#]);
     assert!(actor.parse::<uuid::Uuid>().is_ok(), "who it was, and no name: {actor}");
     let mut desk = AgentClient::connect(&node, agent.clone()).await;
     desk.watch(customer.visitor.conversation).await;

@@ -11,6 +11,7 @@ pub(crate) const TOKEN_MADE: &str = "token_made";
 pub(crate) const REFUSED: &str = "refused";
 pub(crate) const NOT_RECORDED: &str = "not_recorded";
 const READ: &str = "read";
+const EXPORTED: &str = "exported";
 
 /// What somebody of the staff looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Looked {
     Live(ConversationId),
     /// Entries of a conversation, from the first to the last position shown.
     AtEntries(ConversationId, Seq, Seq),
+    /// A whole conversation as a document in this format, to be taken away.
+    AtTranscript(ConversationId, &'static str),
     /// The list of open conversations, so many of them.
     AtList(usize),
     /// The queue of customers who wait.
@@ -62,11 +65,13 @@ impl Looked {
             Self::AtEntries(id, first, last) => {
                 (Some(id), format!(r#"{{"what":"entries","first":{first},"last":{last}}}"#))
             }
+            Self::AtTranscript(id, format) => (Some(id), format!(r#"{{"what":"transcript","format":"{format}"}}"#)),
             Self::AtList(count) => (None, format!(r#"{{"what":"list","count":{count}}}"#)),
             Self::AtQueue => (None, r#"{"what":"queue"}"#.to_owned()),
             Self::AtResults(count) => (None, format!(r#"{{"what":"search","count":{count}}}"#)),
         };
-        Act { conversation, detail, ..act(at, (who.id, role_name(who.role)), READ) }
+        let action = if matches!(self, Self::AtTranscript(..)) { EXPORTED } else { READ };
+        Act { conversation, detail, ..act(at, (who.id, role_name(who.role)), action) }
     }
 }
 

@@ -30,7 +30,8 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == named).ok_or_else(unknown)
     }
 
-    const fn name(self) -> &'static str {
+    /// As it is asked for.
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Text => "text",

@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::stream;
+use onya_actors::Looked;
 use onya_actors::ports::{PageFrom, Summary};
 use onya_core::Seq;
 use onya_core::conversation::Actor as Person;
@@ -56,6 +57,7 @@ pub(in crate::edge) async fn show(
 ) -> Result<Response, Failure> {
     let format = Format::wanted(fields.format.as_deref(), &headers)?;
     let summary = edge.sessions.summary(&who, id).await?;
+    edge.sessions.looks(&who, Looked::AtTranscript(id, format.name())).await?;
     let document = Document::new(format, edge.random.uuid());
     let mut response = Body::empty().into_response();
     let headers = response.headers_mut();
