@@ -7,7 +7,7 @@ use onya_core::conversation::KnownKey;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::columns::{EntryColumns, HeadColumns, TurnColumns};
+use super::columns::Columns;
 use super::database::Database;
 use super::error::{Fault, describe, fault, of_write};
 use super::history::examine_fenced;
@@ -154,12 +154,16 @@ pub(super) async fn run_once(
     statement: &'static str,
     items: &[Item],
 ) -> Result<Vec<OutcomeRow>, sqlx::Error> {
-    let appends = || items.iter().map(|(_, append)| append);
-    let query = sqlx::query_as(statement);
-    let query = HeadColumns::new(appends()).bind(query);
-    let query = EntryColumns::new(appends()).bind(query);
-    let query = TurnColumns::new(appends()).bind(query);
-    query.fetch_all(connection).await
+    send(connection, statement, Columns::new(|| items.iter().map(|(_, append)| append))).await
+}
+
+/// One round trip.
+pub(super) async fn send(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    columns: Columns,
+) -> Result<Vec<OutcomeRow>, sqlx::Error> {
+    columns.bind(sqlx::query_as(statement)).fetch_all(connection).await
 }
 
 /// `None` for a turn that does not fit.

@@ -11,9 +11,31 @@ use uuid::Uuid;
 use crate::store::chain::{Hash, Salt};
 use crate::store::stored::StoredAppend;
 
+/// A batch, ready to be sent.
+pub(super) struct Columns {
+    heads: HeadColumns,
+    entries: EntryColumns,
+    turns: TurnColumns,
+}
+
+impl Columns {
+    /// Goes over the appends three times, once for each family.
+    pub(super) fn new<'a, I: Iterator<Item = &'a StoredAppend>>(appends: impl Fn() -> I) -> Self {
+        Self {
+            heads: HeadColumns::new(appends()),
+            entries: EntryColumns::new(appends()),
+            turns: TurnColumns::new(appends()),
+        }
+    }
+
+    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+        self.turns.bind(self.entries.bind(self.heads.bind(query)))
+    }
+}
+
 /// One row per conversation: parameters 1 to 16.
 #[derive(Default)]
-pub(super) struct HeadColumns {
+struct HeadColumns {
     conversation: Vec<Uuid>,
     epoch: Vec<i64>,
     nonce: Vec<Uuid>,
@@ -33,7 +55,7 @@ pub(super) struct HeadColumns {
 }
 
 impl HeadColumns {
-    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+    fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
         let mut columns = Self::default();
         for append in appends {
             let head = &append.head;
@@ -57,7 +79,7 @@ impl HeadColumns {
         columns
     }
 
-    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+    fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
         query
             .bind(self.conversation)
             .bind(self.epoch)
@@ -80,7 +102,7 @@ impl HeadColumns {
 
 /// One row per entry, with the number of its conversation in the batch, from 1: parameters 17 to 29.
 #[derive(Default)]
-pub(super) struct EntryColumns {
+struct EntryColumns {
     n: Vec<i64>,
     seq: Vec<i64>,
     customer_prev: Vec<i64>,
@@ -97,7 +119,7 @@ pub(super) struct EntryColumns {
 }
 
 impl EntryColumns {
-    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+    fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
         let mut columns = Self::default();
         for (n, append) in (1..).zip(appends) {
             for entry in &append.entries {
@@ -119,7 +141,7 @@ impl EntryColumns {
         columns
     }
 
-    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+    fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
         query
             .bind(self.n)
             .bind(self.seq)
@@ -139,7 +161,7 @@ impl EntryColumns {
 
 /// One row per turn that changes, with the number of its conversation in the batch, from 1: parameters 30 to 35.
 #[derive(Default)]
-pub(super) struct TurnColumns {
+struct TurnColumns {
     n: Vec<i64>,
     turn: Vec<i64>,
     opened: Vec<bool>,
@@ -149,7 +171,7 @@ pub(super) struct TurnColumns {
 }
 
 impl TurnColumns {
-    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+    fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
         let mut columns = Self::default();
         for (n, append) in (1..).zip(appends) {
             for change in &append.turns {
@@ -164,7 +186,7 @@ impl TurnColumns {
         columns
     }
 
-    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+    fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
         query.bind(self.n).bind(self.turn).bind(self.opened).bind(self.attempt).bind(self.outcome).bind(self.ended_seq)
     }
 }
