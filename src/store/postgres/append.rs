@@ -54,7 +54,7 @@ async fn examine(database: &Database, connection: &mut PgConnection, appends: (&
 
 /// Turns appends into rows, sorted by conversation as the statement expects. A conversation that stands in the batch already
 /// is told to try again; what has no stored form is set aside with the reason.
-fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
+pub(super) fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
     let (mut items, mut outcomes, mut unstorable) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for (number, append) in batch.iter().enumerate() {

@@ -8,27 +8,31 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::append::{APPEND, send};
+use super::append::{APPEND, prepare, send};
 use super::columns::Columns;
 use super::error::{describe, of_write};
 use super::session;
-use crate::store::stored::StoredAppend;
 use crate::store::{ConnectError, Settings};
 
 /// A batch in the form in which it is sent.
 pub struct Batch(Columns);
 
 impl Batch {
-    /// Makes the rows; also where the chain of each conversation ends after it, in the order of the appends. Each must be
-    /// of another conversation.
+    /// Makes the rows; also where the chain of each conversation ends after it, in the order of the appends.
     ///
     /// # Errors
-    /// When an append has no stored form.
+    /// When an append has no stored form, or its conversation stands in the batch twice.
     pub fn prepare(appends: &[Append]) -> Result<(Self, Vec<Link>), StoreError> {
-        let stored: Result<Vec<_>, _> = appends.iter().map(StoredAppend::new).collect();
-        let stored = stored.map_err(|error| StoreError::Refused(error.to_string()))?;
-        let links = stored.iter().map(|append| Link(append.link)).collect();
-        Ok((Self(Columns::new(|| stored.iter())), links))
+        let (mut items, twice, unstorable) = prepare(appends);
+        if let Some((_, reason)) = unstorable.into_iter().next() {
+            return Err(StoreError::Refused(reason));
+        }
+        if !twice.is_empty() {
+            return Err(StoreError::Refused("a conversation stands in a batch twice".to_owned()));
+        }
+        let columns = Columns::new(|| items.iter().map(|(_, append)| append));
+        items.sort_unstable_by_key(|(number, _)| *number);
+        Ok((Self(columns), items.into_iter().map(|(_, append)| Link(append.link)).collect()))
     }
 }
 
