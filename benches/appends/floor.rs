@@ -32,13 +32,15 @@ impl Floor {
 
     /// Stores the script in batches of at most so many rows.
     pub(crate) async fn round(&mut self, talks: &mut [Talk], script: Script, max_rows: usize) -> Result<Round> {
+        let making = Start::now()?;
         let prepared = prepare(talks, script, self.0.len(), max_rows)?;
+        let making = making.end(Round::default())?.cpu;
         let mut running = JoinSet::new();
         let start = Start::now()?;
         for (lane, batches) in self.0.drain(..).zip(prepared) {
             running.spawn(send(lane, batches));
         }
-        let mut round = Round::default();
+        let mut round = Round { making, ..Round::default() };
         while let Some(done) = running.join_next().await {
             let (lane, sent) = done??;
             self.0.push(lane);

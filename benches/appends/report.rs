@@ -78,8 +78,14 @@ fn ratios(floor: &str, raw: &[Round], handle: &[Round]) {
     let ratio = |of: fn(&Round) -> f64| median(handle.iter().map(of)) / median(raw.iter().map(of));
     let verdict = |met| if met { "met" } else { "missed" };
     let (rate, cpu) = (ratio(Round::rows_a_second), ratio(Round::cpu_us_a_row));
+    let making = median(raw.iter().map(Round::making_us_a_row));
     say(&format!("rate over raw{floor}: {:.0} % (mark: ≥ 70 %, {})", rate * 100.0, verdict(rate >= MARKS.0)));
     say(&format!("CPU a row over raw{floor}: {cpu:.2} (mark: ≤ 2, {})", verdict(cpu <= MARKS.1)));
+    let whole = median(raw.iter().map(|round| round.cpu_us_a_row() + round.making_us_a_row()));
+    let share = median(handle.iter().map(Round::cpu_us_a_row)) / whole;
+    say(&format!(
+        "making the rows of events, which raw leaves out{floor}: {making:.1} µs a row; CPU over both: {share:.2}"
+    ));
 }
 
 /// A line for each setting of a sweep.

@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 3;
 /// The outcome of one append, and where it stood in the batch.
 type Numbered = (usize, AppendOutcome);
 /// An append in the form of rows, and where it stands in the batch.
-type Item = (usize, StoredAppend);
+pub(super) type Item = (usize, StoredAppend);
 pub(super) type OutcomeRow = (String, Option<i64>, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
@@ -154,15 +154,7 @@ pub(super) async fn run_once(
     statement: &'static str,
     items: &[Item],
 ) -> Result<Vec<OutcomeRow>, sqlx::Error> {
-    send(connection, statement, Columns::new(|| items.iter().map(|(_, append)| append))).await
-}
-
-/// One round trip.
-pub(super) async fn send(
-    connection: &mut PgConnection,
-    statement: &'static str,
-    columns: Columns,
-) -> Result<Vec<OutcomeRow>, sqlx::Error> {
+    let columns = Columns::new(|| items.iter().map(|(_, append)| append));
     columns.bind(sqlx::query_as(statement)).fetch_all(connection).await
 }
 

@@ -1,21 +1,20 @@
 //! The fenced batch as the lanes send it, and nothing around it: what measurements hold the server's way against.
 //!
 //! Not part of the server. The rows, the statement, the session and the way they are sent are the store's own, so that
-//! the two cannot drift apart; what is left out is everything before: actors, queues, rows made of events.
+//! the two cannot drift apart; what is left out is everything before: actors, queues, making rows of events.
 
 use onya_actors::ports::{Append, Link, StoreError};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::append::{APPEND, prepare, send};
-use super::columns::Columns;
+use super::append::{APPEND, Item, prepare, run_once};
 use super::error::{describe, of_write};
 use super::session;
 use crate::store::{ConnectError, Settings};
 
-/// A batch in the form in which it is sent.
-pub struct Batch(Columns);
+/// A batch as rows; the arrays that are sent are made of them in [`Lane::send`], since they only borrow.
+pub struct Batch(Vec<Item>);
 
 impl Batch {
     /// Makes the rows; also where the chain of each conversation ends after it, in the order of the appends.
@@ -23,16 +22,18 @@ impl Batch {
     /// # Errors
     /// When an append has no stored form, or its conversation stands in the batch twice.
     pub fn prepare(appends: &[Append]) -> Result<(Self, Vec<Link>), StoreError> {
-        let (mut items, twice, unstorable) = prepare(appends);
+        let (items, twice, unstorable) = prepare(appends);
         if let Some((_, reason)) = unstorable.into_iter().next() {
             return Err(StoreError::Refused(reason));
         }
         if !twice.is_empty() {
             return Err(StoreError::Refused("a conversation stands in a batch twice".to_owned()));
         }
-        let columns = Columns::new(|| items.iter().map(|(_, append)| append));
-        items.sort_unstable_by_key(|(number, _)| *number);
-        Ok((Self(columns), items.into_iter().map(|(_, append)| Link(append.link)).collect()))
+        let mut links = vec![Link::default(); items.len()];
+        for (number, stored) in &items {
+            links[*number] = Link(stored.link);
+        }
+        Ok((Self(items), links))
     }
 }
 
@@ -56,7 +57,7 @@ impl Lane {
     /// # Errors
     /// When the statement fails, or an append is not accepted; the others are stored then.
     pub async fn send(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let rows = send(&mut self.0, APPEND, batch.0).await.map_err(of_write)?;
+        let rows = run_once(&mut self.0, APPEND, &batch.0).await.map_err(of_write)?;
         let mut others = rows.iter().map(|(outcome, ..)| outcome).filter(|outcome| *outcome != "accepted");
         let Some(first) = others.next() else { return Ok(()) };
         Err(StoreError::Refused(format!("{} of {} are {first}", others.count() + 1, rows.len())))
