@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::arguments::Arguments;
 use crate::database::describe;
-use crate::floor::Floor;
+use crate::floor::{Floor, Making};
 use crate::handle::{Counters, Handle};
-use crate::report::{self, Cell};
+use crate::report::{self, Cell, Ways};
 use crate::round::Round;
 use crate::script::{self, Talk};
 use crate::{progress, say};
@@ -49,22 +49,23 @@ async fn compare(arguments: &Arguments, url: &str, counters: &Counters) -> Resul
     let handle = Handle::start(&log, bounds(lanes, rows), counters).await?;
     let appends = warm_up(&mut talks, (&mut floor, &handle), arguments).await?;
 
-    let (mut raw, mut handled) = (Vec::new(), Vec::new());
-    raw.push(raw_round(&mut talks, &mut floor, (appends, rows)).await?);
+    let mut ways = Ways::default();
+    ways.raw.push(raw_round(&mut talks, &mut floor, (appends, rows, Making::Before)).await?);
     for _ in 0..arguments.rounds {
         let script = script::write(&mut talks, appends)?;
-        handled.push(told("handle", handle.round(&mut talks, script).await?));
-        raw.push(raw_round(&mut talks, &mut floor, (appends, rows)).await?);
+        ways.handle.push(told("handle", handle.round(&mut talks, script).await?));
+        ways.making.push(raw_round(&mut talks, &mut floor, (appends, rows, Making::Within)).await?);
+        ways.raw.push(raw_round(&mut talks, &mut floor, (appends, rows, Making::Before)).await?);
     }
-    let came_to = report::rows_a_batch(&handled);
-    let mut as_handle = Vec::new();
-    if came_to < report::rows_a_batch(&raw) * SAME_BATCHES {
+    let came_to = report::rows_a_batch(&ways.handle);
+    if came_to < report::rows_a_batch(&ways.raw) * SAME_BATCHES {
+        let rows = came_to.round() as usize;
         for _ in 0..arguments.rounds {
-            as_handle.push(raw_round(&mut talks, &mut floor, (appends, came_to.round() as usize)).await?);
+            ways.as_handle.push(raw_round(&mut talks, &mut floor, (appends, rows, Making::Before)).await?);
         }
     }
     handle.stop().await;
-    report::comparison(arguments, (&raw, &handled, &as_handle));
+    report::comparison(arguments, &ways);
     Ok(())
 }
 
@@ -80,13 +81,22 @@ async fn warm_up(talks: &mut [Talk], ways: (&mut Floor, &Handle), arguments: &Ar
     let once = script::write(talks, talks.len())?;
     ways.1.round(talks, once).await?;
     let twice = script::write(talks, talks.len() * 2)?;
-    let found = told("warm-up", ways.0.round(talks, twice, arguments.max_batch_rows).await?);
+    let found = told("warm-up", ways.0.round(talks, twice, (arguments.max_batch_rows, Making::Before)).await?);
     Ok(((found.appends_a_second() * arguments.seconds) as usize).max(1))
 }
 
-async fn raw_round(talks: &mut [Talk], floor: &mut Floor, (appends, rows): (usize, usize)) -> Result<Round> {
+/// A round of so many appends, with batches of so many rows.
+async fn raw_round(
+    talks: &mut [Talk],
+    floor: &mut Floor,
+    (appends, rows, making): (usize, usize, Making),
+) -> Result<Round> {
+    let way = match making {
+        Making::Before => "raw",
+        Making::Within => "made",
+    };
     let script = script::write(talks, appends)?;
-    Ok(told("raw", floor.round(talks, script, rows).await?))
+    Ok(told(way, floor.round(talks, script, (rows, making)).await?))
 }
 
 fn told(way: &str, round: Round) -> Round {

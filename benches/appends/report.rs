@@ -44,19 +44,34 @@ pub(crate) fn rows_a_batch(rounds: &[Round]) -> f64 {
     median(rounds.iter().map(Round::rows_a_batch))
 }
 
-/// Raw beside handle; the last rounds are of the floor with the handle's batches, if they were other ones.
-pub(crate) fn comparison(arguments: &Arguments, (raw, handle, as_handle): (&[Round], &[Round], &[Round])) {
+/// The rounds of each way.
+#[derive(Default)]
+pub(crate) struct Ways {
+    pub(crate) raw: Vec<Round>,
+    pub(crate) handle: Vec<Round>,
+    /// The floor, and the rows made of events.
+    pub(crate) making: Vec<Round>,
+    /// The floor with the handle's batches, if they were other ones.
+    pub(crate) as_handle: Vec<Round>,
+}
+
+/// Raw beside handle.
+pub(crate) fn comparison(arguments: &Arguments, ways: &Ways) {
+    let Ways { raw, handle, making, as_handle } = ways;
     let (conversations, lanes, rows) = (arguments.conversations, arguments.lanes, arguments.max_batch_rows);
     say(&format!("{conversations} conversations, {lanes} lanes, at most {rows} rows a batch; medians\n"));
     say("| way | rounds | rows/s | appends/s | CPU a row, µs | rows a batch | p50, ms | p99, ms |");
     say("|---|---|---|---|---|---|---|---|");
     row("raw statement", raw);
     row("handle", handle);
+    row("raw statement, rows made of events in it", making);
     if !as_handle.is_empty() {
         row("raw statement, the handle's batches", as_handle);
     }
     say("");
     ratios("", raw, handle);
+    let cpu = |rounds: &[Round]| median(rounds.iter().map(Round::cpu_us_a_row));
+    say(&format!("CPU a row over raw with rows made of events: {:.2} (no mark)", cpu(handle) / cpu(making)));
     if !as_handle.is_empty() {
         ratios(", the handle's batches", as_handle, handle);
     }
@@ -78,14 +93,8 @@ fn ratios(floor: &str, raw: &[Round], handle: &[Round]) {
     let ratio = |of: fn(&Round) -> f64| median(handle.iter().map(of)) / median(raw.iter().map(of));
     let verdict = |met| if met { "met" } else { "missed" };
     let (rate, cpu) = (ratio(Round::rows_a_second), ratio(Round::cpu_us_a_row));
-    let making = median(raw.iter().map(Round::making_us_a_row));
     say(&format!("rate over raw{floor}: {:.0} % (mark: ≥ 70 %, {})", rate * 100.0, verdict(rate >= MARKS.0)));
     say(&format!("CPU a row over raw{floor}: {cpu:.2} (mark: ≤ 2, {})", verdict(cpu <= MARKS.1)));
-    let whole = median(raw.iter().map(|round| round.cpu_us_a_row() + round.making_us_a_row()));
-    let share = median(handle.iter().map(Round::cpu_us_a_row)) / whole;
-    say(&format!(
-        "making the rows of events, which raw leaves out{floor}: {making:.1} µs a row; CPU over both: {share:.2}"
-    ));
 }
 
 /// A line for each setting of a sweep.

@@ -17,8 +17,6 @@ pub(crate) struct Round {
     pub(crate) elapsed: Duration,
     /// CPU time of this process, in user space and in the kernel.
     pub(crate) cpu: Duration,
-    /// CPU time that making the rows of events took beforehand; nothing where it is part of the round.
-    pub(crate) making: Duration,
     /// From sending to the outcome, of each append.
     pub(crate) latencies: Vec<Duration>,
 }
@@ -34,10 +32,6 @@ impl Round {
 
     pub(crate) fn cpu_us_a_row(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.rows as f64
-    }
-
-    pub(crate) fn making_us_a_row(&self) -> f64 {
-        self.making.as_secs_f64() * 1e6 / self.rows as f64
     }
 
     pub(crate) fn rows_a_batch(&self) -> f64 {

@@ -22,7 +22,7 @@ const REPLY: &str = "I am sorry to hear that. The carrier says that the parcel w
 
 /// A conversation that this process owns.
 pub(crate) struct Talk {
-    id: ConversationId,
+    pub(crate) id: ConversationId,
     fence: Fence,
     /// After all steps that were prepared.
     state: State,

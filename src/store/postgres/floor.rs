@@ -56,7 +56,7 @@ impl Lane {
     ///
     /// # Errors
     /// When the statement fails, or an append is not accepted; the others are stored then.
-    pub async fn send(&mut self, batch: Batch) -> Result<(), StoreError> {
+    pub async fn send(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let rows = run_once(&mut self.0, APPEND, &batch.0).await.map_err(of_write)?;
         let mut others = rows.iter().map(|(outcome, ..)| outcome).filter(|outcome| *outcome != "accepted");
         let Some(first) = others.next() else { return Ok(()) };
