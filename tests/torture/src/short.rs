@@ -46,6 +46,7 @@ const PLANTED: &[Planted] = &[
     planted("publish-before-commit", &[Fault::CutRequests], 4, 3),
     planted("blind-retry", &[Fault::EatReplies], 5, 2),
     planted("final-without-control", &[Fault::KillServer], 2, 9),
+    planted("dropped-audit-row", &[Fault::Hang, Fault::RestartFast], 1, 11),
 ];
 
 pub(crate) async fn run() -> Result<ExitCode> {
