@@ -26,6 +26,8 @@ pub enum Fault {
     FinalWithoutControl,
     /// Acts that the store did not take are given up, and whoever waits is told that they are on record.
     DroppedAuditRow,
+    /// Each entry of an append is linked to the end before the append, not to the entry before it.
+    UnchainedEntry,
 }
 
 /// Whether this fault is planted in this process.
@@ -65,6 +67,7 @@ mod chosen {
             Fault::BlindRetry => "blind-retry",
             Fault::FinalWithoutControl => "final-without-control",
             Fault::DroppedAuditRow => "dropped-audit-row",
+            Fault::UnchainedEntry => "unchained-entry",
         }
     }
 }

@@ -47,6 +47,7 @@ const PLANTED: &[Planted] = &[
     planted("blind-retry", &[Fault::EatReplies], 5, 2),
     planted("final-without-control", &[Fault::KillServer], 2, 9),
     planted("dropped-audit-row", &[Fault::Hang, Fault::RestartFast], 1, 11),
+    planted("unchained-entry", &[Fault::KillServer], 1, 11),
 ];
 
 pub(crate) async fn run() -> Result<ExitCode> {

@@ -231,6 +231,6 @@ fn what_another_saw_or_elsewhere_does_not_stand_for_what_is_not_on_record() {
 
 #[test]
 fn an_act_whose_witness_was_cut_off_is_none_too_much() {
-    let history: Vec<Event> = good().into_iter().take(11).collect();
+    let history: Vec<Event> = good().into_iter().take(14).collect();
     assert!(promises(&history, &tables()).is_empty());
 }
