@@ -34,7 +34,7 @@ mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, StaffConnection};
+pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, ShortCut, StaffConnection, Written};
 pub use erasure::ErasedConversation;
 pub use reading::EntriesPage;
 pub use record::{Looked, Refused};

@@ -24,6 +24,10 @@ pub enum Fault {
     BlindRetry,
     /// A takeover leaves the reply in progress alone, which is then stored as the answer.
     FinalWithoutControl,
+    /// Acts that the store did not take are given up, and whoever waits is told that they are on record.
+    DroppedAuditRow,
+    /// Each entry of an append is linked to the end before the append, not to the entry before it.
+    UnchainedEntry,
 }
 
 /// Whether this fault is planted in this process.
@@ -62,6 +66,8 @@ mod chosen {
             Fault::PublishBeforeCommit => "publish-before-commit",
             Fault::BlindRetry => "blind-retry",
             Fault::FinalWithoutControl => "final-without-control",
+            Fault::DroppedAuditRow => "dropped-audit-row",
+            Fault::UnchainedEntry => "unchained-entry",
         }
     }
 }

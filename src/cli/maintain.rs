@@ -11,9 +11,13 @@ use crate::app;
 use crate::config::Config;
 use crate::store::upkeep::{self, Outcome, Partition, Upkeep};
 
-/// Makes the partitions of the months to come (database.partition_months_ahead) and drops those of past months that hold
-/// nothing any more. Run it every day, as the role that owns the tables; servers go on meanwhile. It may run twice at
-/// once, and again at any time. The embedded database needs none of it.
+/// PostgreSQL: makes the partitions of the months to come (database.partition_months_ahead) and drops those of past months
+/// that hold nothing any more. Run it every day, as the role that owns the tables. It may run twice at once.
+///
+/// The embedded database: writes its file anew, so that nothing of erased texts is left between its rows. Run it after
+/// erasures. It needs as much free disk as the file takes, and messages are answered `busy` while it runs.
+///
+/// Servers go on meanwhile.
 ///
 /// Example: onya maintain --dry-run
 #[derive(Debug, Args)]
@@ -47,6 +51,9 @@ fn in_words(outcome: &Outcome, dry_run: bool) -> String {
             let _ = writeln!(text, "{verb} {partition}, conversations created in {}", partition.month());
         }
     }
+    if outcome.rewritten {
+        let _ = writeln!(text, "{} the database file anew", if dry_run { "would write" } else { "wrote" });
+    }
     for notice in &outcome.notices {
         let _ = writeln!(text, "notice: {notice}");
     }
@@ -62,6 +69,7 @@ fn as_json(outcome: &Outcome, dry_run: bool) -> Value {
         "dry_run": dry_run,
         "made": list(&outcome.made),
         "dropped": list(&outcome.dropped),
+        "rewritten": outcome.rewritten,
         "notices": outcome.notices,
     })
 }

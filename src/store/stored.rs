@@ -3,6 +3,7 @@
 //! An event is JSON text with its kind in a column of its own; the key of a command lies in columns, so that the
 //! database can compare it. Both backends use these rows, and only bind and fetch them.
 
+use onya_actors::planted;
 use onya_actors::ports::{Append, Fence, Link, Opening, StoreError, Summary};
 use onya_core::conversation::{Commitment, Control, Entry, Event, Head, Key, KnownKey};
 use onya_core::desk::Waiting;
@@ -168,7 +169,12 @@ impl StoredAppend {
         }
         let (conversation, epoch) = (append.conversation.0, integer(append.fence.epoch)?);
         let mut chain = Chain { conversation, epoch, link: append.previous.0 };
-        let entries = append.entries.iter().map(|entry| StoredEntry::new(entry, &mut chain));
+        let entries = append.entries.iter().map(|entry| {
+            if planted::is(planted::Fault::UnchainedEntry) {
+                chain.link = append.previous.0;
+            }
+            StoredEntry::new(entry, &mut chain)
+        });
         Ok(Self {
             entries: entries.collect::<Result<_, _>>()?,
             conversation,

@@ -1,12 +1,13 @@
-//! Partitions of what grows with the log: which there should be, and what was done about it.
+//! What a database needs every now and then, and what was done about it.
 //!
 //! On PostgreSQL `entries` and `turns` are partitioned by the month in which the conversation was created, which its
-//! identifier tells. SQLite has no partitions, and nothing to keep up.
+//! identifier tells; there should be partitions for months to come. SQLite has none. Its file is written anew: rows that
+//! it moves from page to page leave copies where no row is any more, which no deletion reaches.
 
 use std::fmt;
 
 use super::calendar::Month;
-use super::{Backend, ConnectError, Settings, postgres};
+use super::{Backend, ConnectError, Settings, postgres, sqlite};
 
 /// What to keep up.
 #[derive(Clone, Copy, Debug)]
@@ -57,18 +58,17 @@ pub struct Outcome {
     pub made: Vec<Partition>,
     /// Partitions of past months that held nothing any more.
     pub dropped: Vec<Partition>,
+    /// The file of the embedded database was written anew.
+    pub rewritten: bool,
     /// What could not be done, and what should be known; each says why.
     pub notices: Vec<String>,
 }
 
-/// Makes partitions for the coming months and drops those of past months that hold nothing any more. May run again and
-/// again, and many times at once.
+/// Makes partitions for the coming months and drops those of past months that hold nothing any more, or writes the
+/// embedded database's file anew. May run again and again, and many times at once, while servers work.
 pub async fn keep_up(settings: &Settings, upkeep: Upkeep) -> Result<Outcome, ConnectError> {
     match settings.backend()? {
         Backend::Postgres => postgres::keep_up(settings, upkeep).await,
-        Backend::Sqlite(_) => {
-            let notices = vec!["the embedded database has no partitions: there is nothing to keep up".to_owned()];
-            Ok(Outcome { notices, ..Outcome::default() })
-        }
+        Backend::Sqlite(file) => sqlite::keep_up(settings, &file, upkeep.dry_run).await,
     }
 }

@@ -12,7 +12,7 @@ mod subscriber;
 mod sync;
 
 pub use customer::CustomerConnection;
-pub use queue::{SendQueue, SendQueueLimits};
+pub use queue::{SendQueue, SendQueueLimits, ShortCut, Written};
 pub use staff::StaffConnection;
 
 pub(crate) use registry::Registry;

@@ -118,7 +118,7 @@ impl Subscriber {
             Phase::Loading(waiting) => waiting.push(published),
             Phase::Live(place) => match published {
                 Published::Entry(entry) => self.send_entry(place, entry),
-                Published::Delta(delta) if place.open_turn == Some(delta.turn) => self.queue.push_delta(&delta),
+                Published::Delta(delta) if place.open_turn == Some(delta.turn) => self.queue.push_delta(delta),
                 Published::Reset(reset) if place.open_turn == Some(reset.turn) => {
                     self.queue.withdraw(reset.conversation, |turn| turn == reset.turn);
                     self.queue.push(ServerFrame::Reset(reset));

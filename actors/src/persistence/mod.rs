@@ -102,7 +102,7 @@ impl Persistence {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return reply.give(Err(StoreError::Unavailable("too much waits to be stored".to_owned())));
         }
-        // The link is not known yet: with the one before, the next append is refused, and the owner loads again.
+        // The link is not known yet: the store of such a program goes on from the one that it has.
         let reply = if planted::is(Fault::AckBeforeCommit) { reply.given_early(append.previous) } else { reply };
         let lane = usize::try_from(append.conversation.0.as_u128() % self.lanes.len() as u128).unwrap_or(0);
         // A lane that has ended drops the reply, which then answers.

@@ -5,6 +5,7 @@
 //! hello     first frame, version, token, role    → hello, then synced        or refused, close code
 //! pump      frames in → Connection::handle       queue → frames out          until either side closes
 //! socket    bytes: sizes, time limits, the closing handshake
+//! line      the stream, and the way past the task for a piece of a reply
 //! ```
 //!
 //! Reading is paced by handling, so a client that floods waits for itself. Writing is paced by the reader: what waits is
@@ -12,6 +13,7 @@
 
 mod client;
 mod hello;
+mod line;
 mod pump;
 mod socket;
 mod upgrade;

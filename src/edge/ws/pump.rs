@@ -25,6 +25,7 @@ pub(super) async fn run<C: Connection>(
     guest: &Guest,
 ) -> Option<CloseCode> {
     socket.send(std::iter::once(hello(edge, guest))).await.ok()?;
+    connection.queue().open_short_cut(socket.short_cut());
     let mut timer = Timer::new(edge, guest);
     let mut sleep = pin!(sleep_until(timer.due()));
     let mut inbox = Inbox { connection, malformed: 0, handling: None, shut: false };

@@ -1,6 +1,7 @@
 //! The bytes of a socket: sizes, time limits, the closing handshake.
 
 use std::pin::pin;
+use std::sync::Weak;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use onya_actors::ShortCut;
 use onya_protocol::{CloseCode, ServerFrame};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -18,6 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::line::Line;
 use crate::config::SocketConfig;
 
 /// An idle socket keeps its buffers, and most sockets are idle: one for what comes in, and one that is as long as the
@@ -54,7 +57,7 @@ pub(super) struct Lost;
 
 /// An open WebSocket. It is moved from phase to phase of a task, which would keep room for it in each: hence the box.
 pub(super) struct Socket {
-    stream: Box<WebSocketStream<TcpStream>>,
+    stream: Box<WebSocketStream<Line>>,
     write_timeout: Duration,
 }
 
@@ -70,8 +73,13 @@ impl Socket {
         // What HTTP kept around the stream is let go.
         let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
         let (tcp, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
-        let stream = WebSocketStream::from_partially_read(tcp, read, Role::Server, Some(config)).await;
+        let stream = WebSocketStream::from_partially_read(Line::new(tcp), read, Role::Server, Some(config)).await;
         Some(Self { stream: Box::new(stream), write_timeout: Duration::from_millis(limits.write_timeout_ms) })
+    }
+
+    /// The way past the task that holds this socket, for what need not wait.
+    pub(super) fn short_cut(&self) -> Weak<dyn ShortCut> {
+        self.stream.get_ref().short_cut()
     }
 
     /// The next frame. Cancel safe.
@@ -82,6 +90,7 @@ impl Socket {
                 Some(Ok(Message::Binary(_))) => return Received::Binary,
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_))) => {
+                    self.stream.get_ref().close_short_cut();
                     // The answer to the close frame waits to be written; if it cannot be, nothing is lost.
                     let _ = timeout(CLOSE_TIMEOUT, self.stream.flush()).await;
                     return Received::Gone;

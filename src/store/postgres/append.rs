@@ -11,6 +11,7 @@ use super::columns::Columns;
 use super::database::Database;
 use super::error::{Fault, describe, fault, of_write};
 use super::history::examine_fenced;
+use super::planted;
 use crate::store::clock::now_ms;
 use crate::store::stored::{self, StoredAppend};
 
@@ -28,8 +29,9 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     if batch.is_empty() {
         return Ok(Vec::new());
     }
-    let (items, mut outcomes, unstorable) = prepare(batch);
     let mut lane = database.lanes.lane().await?;
+    let batch = &*planted::linked(&mut lane.connection, batch).await?;
+    let (items, mut outcomes, unstorable) = prepare(batch);
     let write = write_all(&mut lane.connection, database.append, batch, (items, unstorable));
     outcomes.extend(database.write(write).await?);
     outcomes.sort_by_key(|(number, _)| *number);

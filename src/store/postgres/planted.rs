@@ -3,6 +3,11 @@
 //! The variants are the obvious ways to write it, and wrong. They are compiled for tests and with the feature `planted`
 //! only; the tests of the race between claims and appends, and the fault campaigns, must find each.
 
+use std::borrow::Cow;
+
+use onya_actors::ports::{Append, StoreError};
+use sqlx::postgres::PgConnection;
+
 use super::append::APPEND;
 
 /// The statement in force.
@@ -23,6 +28,43 @@ pub(super) fn append() -> &'static str {
     } else {
         APPEND
     }
+}
+
+/// The batch as it is.
+#[cfg(not(feature = "planted"))]
+#[expect(clippy::unused_async, reason = "with the fault planted it reads the links")]
+pub(super) async fn linked<'a>(_: &mut PgConnection, batch: &'a [Append]) -> Result<Cow<'a, [Append]>, StoreError> {
+    Ok(Cow::Borrowed(batch))
+}
+
+/// An owner that takes its entries for stored when it has sent them does not know their links, which are made here. It is
+/// told them, so that nothing is wrong until something that it sent gets lost.
+#[cfg(feature = "planted")]
+pub(super) async fn linked<'a>(
+    connection: &mut PgConnection,
+    batch: &'a [Append],
+) -> Result<Cow<'a, [Append]>, StoreError> {
+    use onya_actors::planted::{Fault, is};
+    use onya_actors::ports::Link;
+
+    if !is(Fault::AckBeforeCommit) {
+        return Ok(Cow::Borrowed(batch));
+    }
+    let ids: Vec<uuid::Uuid> = batch.iter().map(|append| append.conversation.0).collect();
+    let links: Vec<(uuid::Uuid, Vec<u8>)> =
+        sqlx::query_as("SELECT id, link FROM conversations WHERE id = ANY ($1) AND link IS NOT NULL")
+            .bind(ids)
+            .fetch_all(connection)
+            .await
+            .map_err(super::error::of_read)?;
+    let mut batch = batch.to_vec();
+    for append in &mut batch {
+        let stored = links.iter().find(|(id, _)| *id == append.conversation.0);
+        if let Some(Ok(link)) = stored.map(|(_, link)| <[u8; 32]>::try_from(link.as_slice())) {
+            append.previous = Link(link);
+        }
+    }
+    Ok(Cow::Owned(batch))
 }
 
 /// The fence is looked at as of the statement's snapshot, and the row is not locked.

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use onya_actors::ports::StoreError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _, Sqlite, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
@@ -28,8 +29,11 @@ pub(super) struct Database {
     writer: Mutex<Option<SqliteConnection>>,
     readers: SqlitePool,
     acquire_timeout: Duration,
+    lock_timeout_ms: u64,
     /// The name of the history when this process began.
     pub(super) history_epoch: Uuid,
+    /// The write-ahead log holds what was erased: somebody read when it should have been emptied.
+    log_is_stale: AtomicBool,
     _lock: File,
 }
 
@@ -53,14 +57,23 @@ impl Database {
             .map_err(failed)?;
         let history_epoch = history::read(&mut writer).await?;
         // What an erasure left in the write-ahead log when the process died right after it.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut writer).await.map_err(failed)?;
+        let log_is_stale = !is_emptied(&mut writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(settings.acquire_timeout())
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().pragma("query_only", "on").pragma("cache_size", READER_CACHE));
         let acquire_timeout = settings.acquire_timeout();
-        Ok(Self { options, writer: Mutex::new(Some(writer)), readers, acquire_timeout, history_epoch, _lock: lock })
+        Ok(Self {
+            options,
+            writer: Mutex::new(Some(writer)),
+            readers,
+            acquire_timeout,
+            lock_timeout_ms: settings.lock_timeout_ms,
+            history_epoch,
+            log_is_stale: AtomicBool::new(log_is_stale),
+            _lock: lock,
+        })
     }
 
     /// The connections that read.
@@ -86,7 +99,10 @@ impl Database {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(before)?,
         };
-        Ok(Writer { slot, connection })
+        let (log_is_stale, lock_timeout_ms) = (&self.log_is_stale, self.lock_timeout_ms);
+        let mut writer = Writer { slot, connection, log_is_stale, lock_timeout_ms };
+        writer.try_again().await;
+        Ok(writer)
     }
 }
 
@@ -94,6 +110,8 @@ impl Database {
 pub(super) struct Writer<'a> {
     slot: MutexGuard<'a, Option<SqliteConnection>>,
     connection: SqliteConnection,
+    log_is_stale: &'a AtomicBool,
+    lock_timeout_ms: u64,
 }
 
 impl Writer<'_> {
@@ -108,11 +126,28 @@ impl Writer<'_> {
     }
 
     /// Moves what was written into the file and empties the write-ahead log, which holds older states of pages. If somebody
-    /// reads just now it is emptied later.
+    /// reads for longer than a lock is waited for, the next write tries again.
     pub(super) async fn empty_the_log(&mut self) {
-        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut self.connection).await;
-        if let Err(error) = emptied {
+        let emptied = is_emptied(&mut self.connection).await.unwrap_or_else(|error| {
             tracing::warn!(error = describe(&error), "the write-ahead log could not be emptied after an erasure");
+            false
+        });
+        self.log_is_stale.store(!emptied, Ordering::Relaxed);
+    }
+
+    /// The same once more, without waiting for those who read.
+    async fn try_again(&mut self) {
+        if self.log_is_stale.load(Ordering::Relaxed) {
+            self.wait_for_locks(0).await;
+            self.empty_the_log().await;
+            self.wait_for_locks(self.lock_timeout_ms).await;
+        }
+    }
+
+    async fn wait_for_locks(&mut self, timeout_ms: u64) {
+        let wait = AssertSqlSafe(format!("PRAGMA busy_timeout = {timeout_ms}"));
+        if let Err(error) = sqlx::query(wait).fetch_all(&mut self.connection).await {
+            tracing::warn!(error = describe(&error), "the wait for locks could not be set");
         }
     }
 
@@ -120,6 +155,12 @@ impl Writer<'_> {
     pub(super) fn done(mut self) {
         *self.slot = Some(self.connection);
     }
+}
+
+/// Empties the write-ahead log, unless somebody reads for longer than a lock is waited for; whether it is empty.
+pub(super) async fn is_emptied(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+    Ok(busy == 0)
 }
 
 /// Commits; once this returns, the transaction is on the disk.

@@ -35,7 +35,7 @@ use onya_actors::ports::{
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
-use sqlx::ConnectOptions as _;
+use sqlx::{ConnectOptions as _, Connection as _};
 use uuid::Uuid;
 
 use super::audit::act::Acts;
@@ -43,6 +43,7 @@ use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::durability::judge_sqlite;
 use super::migrations::{Direction, SQLITE, StepStatus, status};
 use super::observe::{pool_connections, timed};
+use super::upkeep::Outcome;
 use super::{ConnectError, Inspection, Settings};
 
 /// The embedded store, as one incarnation uses it.
@@ -81,6 +82,21 @@ pub(super) async fn migrate(file: &Path, direction: Option<Direction>) -> Result
 }
 
 /// A connection of nobody's to a file that exists, without the lock on its folder: for what may be done beside a server.
+/// Writes the file anew, without what deleted and moved rows have left in it.
+pub(super) async fn keep_up(settings: &Settings, file: &Path, dry_run: bool) -> Result<Outcome, ConnectError> {
+    let failed = |error: sqlx::Error| ConnectError::Unreachable(error::describe(&error));
+    let mut connection = connection(settings, file).await?;
+    let mut notices = Vec::new();
+    if !dry_run {
+        sqlx::query("VACUUM").execute(&mut connection).await.map_err(failed)?;
+        if !database::is_emptied(&mut connection).await.map_err(failed)? {
+            notices.push("somebody reads an older state just now, which keeps it alive: run this again".to_owned());
+        }
+    }
+    connection.close().await.map_err(failed)?;
+    Ok(Outcome { rewritten: true, notices, ..Outcome::default() })
+}
+
 pub(super) async fn connection(settings: &Settings, file: &Path) -> Result<sqlx::SqliteConnection, ConnectError> {
     let options = database::options(file).create_if_missing(false);
     let connection = options.busy_timeout(Duration::from_millis(settings.lock_timeout_ms)).connect().await;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use onya_actors::ports::{EventLog, StoreError};
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use onya_core::ParticipantId;
+use onya_core::conversation::{Action, Actor, Role};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -283,6 +285,35 @@ async fn a_page_and_an_activation_go_along_the_key_whatever_the_length_of_the_lo
 }
 
 #[tokio::test]
+async fn a_log_that_somebody_reads_during_an_erasure_is_emptied_by_the_next_write() {
+    let backend = TestSqlite::with_lock_timeout(50).await;
+    let node = Node::start(&backend, "a").await;
+    let mut talk = node.talk().await;
+    let holds_the_words = || {
+        let log = std::fs::read(backend.folder.path().join("onya.db-wal")).unwrap();
+        log.windows(6).any(|window| window == b"canary")
+    };
+    let said = talk.say("m1", "canary");
+    talk.must_store(said).await;
+    let mut reader = backend.direct().await;
+    let mut reading = reader.begin().await.unwrap();
+    let _: i64 = sqlx::query_scalar("SELECT count(*) FROM entries").fetch_one(&mut *reading).await.unwrap();
+    let supervisor = Actor { id: ParticipantId(Uuid::now_v7()), role: Role::Supervisor, name: None };
+    let erase = talk.request(supervisor, "wipe", Action::Erase);
+    assert!(node.log.erase(erase).await.unwrap().is_accepted());
+    assert!(holds_the_words(), "somebody reads an older state");
+    // Nor does a write wait for whoever still reads.
+    node.talk().await;
+    assert!(holds_the_words());
+    reading.rollback().await.unwrap();
+    node.talk().await;
+    assert!(!holds_the_words());
+    let mut writer = backend.database.writer().await.unwrap();
+    let patience: i64 = sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(writer.connection()).await.unwrap();
+    assert_eq!(patience, 50, "as it was");
+}
+
+#[tokio::test]
 async fn commits_are_flushed_to_the_disk() {
     let backend = TestSqlite::start().await;
     let mut writer = backend.database.writer().await.unwrap();
@@ -290,4 +321,39 @@ async fn commits_are_flushed_to_the_disk() {
     let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *transaction).await.unwrap();
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *transaction).await.unwrap();
     assert_eq!((journal.as_str(), synchronous), ("wal", 2));
+}
+
+#[tokio::test]
+async fn no_word_is_left_in_the_file_once_it_is_written_anew_while_others_write() {
+    let backend = TestSqlite::start().await;
+    let node = Node::start(&backend, "a").await;
+    let mut talks = Vec::new();
+    for _ in 0..8 {
+        talks.push(node.talk().await);
+    }
+    // Rows that come between others are moved from page to page.
+    for number in 0..60 {
+        for talk in &mut talks {
+            let said = talk.say(&format!("m{number}"), &format!("canary {}", "x".repeat(number * 7 % 200)));
+            talk.must_store(said).await;
+        }
+    }
+    for talk in &talks {
+        let supervisor = Actor { id: ParticipantId(Uuid::now_v7()), role: Role::Supervisor, name: None };
+        let erase = talk.request(supervisor, "wipe", Action::Erase);
+        assert!(node.log.erase(erase).await.unwrap().is_accepted());
+    }
+    let file = backend.folder.path().join("onya.db");
+    let size = || std::fs::metadata(&file).unwrap().len();
+    let before = size();
+    let settings = settings(&backend.folder);
+    let dry = keep_up(&settings, &file, true).await.unwrap();
+    assert_eq!((dry.rewritten, size()), (true, before));
+    let mut talk = node.talk().await;
+    let (outcome, ()) = tokio::join!(keep_up(&settings, &file, false), talk.chatter(20));
+    assert_eq!(outcome.unwrap().notices, Vec::<String>::new());
+    assert!(size() < before, "from {before} bytes to {}", size());
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(!bytes.windows(6).any(|window| window == b"canary"));
+    assert_eq!(node.entries(talk.id()).await.len(), usize::try_from(talk.state.seq).unwrap());
 }

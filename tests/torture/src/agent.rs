@@ -174,6 +174,7 @@ impl Agent {
             "hello" => {
                 let participant = frame["participant"].as_str().and_then(|text| text.parse().ok());
                 self.participant = participant.unwrap_or(self.participant);
+                self.note(&Event::LoggedIn { socket, who: self.participant });
             }
             "synced" => {
                 self.scene.synced(socket, true, None, frame);

@@ -129,7 +129,8 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
     drop(clients);
     let backend = if postgres.is_some() { "postgres" } else { "sqlite" };
     stage.strike(postgres).await?;
-    let tables = source.read().await?;
+    let verified = stage.verify().await?;
+    let tables = Tables { verified, ..source.read().await? };
     tables.save(&plan.folder.join("tables.json"))?;
     judge(plan, backend, &stage, &tables)
 }
@@ -173,6 +174,7 @@ async fn strike_often(plan: &Plan, stage: &mut Stage, postgres: Option<&Postgres
         anyhow::ensure!(!nemesis.stage.has_lost_a_server(), "the server ended by itself before {}", fault.name());
         let struck = nemesis.inject(fault, postgres).await;
         struck.with_context(|| fault.name())?;
+        nemesis.stage.anchor().await?;
     }
     let goes_on = nemesis.stage.progress(plan.pause, RECOVERY).await;
     anyhow::ensure!(goes_on || plan.planted.is_some(), "nothing was acknowledged after the last fault");

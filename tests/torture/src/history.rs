@@ -46,6 +46,10 @@ pub(crate) enum Event {
     },
     /// A reader was shown a committed entry.
     Shown { socket: u64, conversation: Uuid, entry: Shown },
+    /// Staff was let in on the desk's socket.
+    LoggedIn { socket: u64, who: Uuid },
+    /// A server was ready.
+    Started,
     /// A server says what it had read when it became the owner.
     Claimed { conversation: Uuid, epoch: u64, seq: u64 },
     /// The nemesis did something.

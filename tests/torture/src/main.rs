@@ -3,10 +3,11 @@
 //! [`campaign`] is the play: [`customer`] and [`agent`] talk to the server over sockets and note in the [`history`] what
 //! they did and saw, the [`nemesis`] breaks things, [`check`] holds history and final [`tables`] against the promises, and
 //! [`rare`] counts whether the events were hit that make a campaign worth something. [`stage`] has the processes and what
-//! lies between them. It knows nothing of the server but its protocol, its tables and its log; no promise is kept here.
+//! lies between them, and [`audit`] has the program anchor and verify its chains. It knows nothing of the server but its protocol, its tables and its log; no promise is kept here.
 //! `docs/RELIABILITY.md` says how to run it and what has been run.
 
 mod agent;
+mod audit;
 mod campaign;
 mod check;
 mod cli;

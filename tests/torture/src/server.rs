@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -79,10 +80,15 @@ impl Launch {
     }
 
     async fn run_once(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.command().args(arguments).output().await?;
+        let output = self.output(arguments).await?;
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "onya {arguments:?}: {said}");
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Runs a subcommand to its end, whatever comes of it.
+    pub(crate) async fn output(&self, arguments: &[&str]) -> Result<Output> {
+        Ok(self.command().args(arguments).output().await?)
     }
 
     /// What all servers have said about their claims.

@@ -37,6 +37,7 @@ const fn planted(name: &'static str, faults: &'static [Fault], rounds: usize, pr
     Planted { name, faults, rounds, customers: 6, pause: 60, promise }
 }
 
+/// They share one PostgreSQL, so a fault here must be one that only its own campaign feels.
 const PLANTED: &[Planted] = &[
     planted("exists-fence", &[Fault::Namesake], 4, 6),
     planted("ack-before-commit", &[Fault::CutRequests], 2, 1),
@@ -46,6 +47,8 @@ const PLANTED: &[Planted] = &[
     planted("publish-before-commit", &[Fault::CutRequests], 4, 3),
     planted("blind-retry", &[Fault::EatReplies], 5, 2),
     planted("final-without-control", &[Fault::KillServer], 2, 9),
+    planted("dropped-audit-row", &[Fault::Hang], 3, 11),
+    planted("unchained-entry", &[Fault::KillServer], 1, 11),
 ];
 
 pub(crate) async fn run() -> Result<ExitCode> {

@@ -11,9 +11,10 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::audit::{self, Auditor, Verified};
 use crate::customer::POISON;
 use crate::disk::Disk;
-use crate::history::History;
+use crate::history::{Event, History};
 use crate::nemesis::{Fault, OURS};
 use crate::postgres::{self, Postgres, execute};
 use crate::proxy::Proxy;
@@ -34,6 +35,7 @@ pub(crate) struct Stage {
     pub database: String,
     pub counters: Counters,
     launch: Launch,
+    auditor: Auditor,
     servers: Vec<Server>,
 }
 
@@ -69,11 +71,14 @@ impl Stage {
                 variables.insert("DATABASE_URL".to_owned(), format!("sqlite://{}", place.display()));
             }
         }
+        let direct = postgres.map(|server| server.url(&database)).or_else(|| variables.get("DATABASE_URL").cloned());
+        let auditor = Auditor::new(folder, direct.context("no database")?).await?;
+        variables.extend(audit::settings(folder));
         let launch = Launch { program, folder: folder.to_owned(), variables };
         let addresses = watch::Sender::new(Vec::new());
         let servers = Vec::new();
         let counters = Counters::new();
-        let mut stage = Self { history, addresses, proxy, disk, database, counters, launch, servers };
+        let mut stage = Self { history, addresses, proxy, disk, database, counters, launch, auditor, servers };
         stage.launch.run(&["migrate", "up"]).await?;
         stage.poison(postgres).await?;
         stage.add_server().await?;
@@ -108,6 +113,7 @@ impl Stage {
     pub(crate) async fn add_server(&mut self) -> Result<usize> {
         let started = self.launch.start().await?;
         self.servers.push(started);
+        self.history.note(&Event::Started);
         self.announce();
         Ok(self.servers.len().saturating_sub(2))
     }
@@ -119,10 +125,22 @@ impl Stage {
         killed.kill(&mut self.counters).await
     }
 
-    /// Kills the server and starts another one.
+    /// Kills the server and starts another one. Meanwhile an anchor is made: a server on SQLite keeps the file of anchors
+    /// to itself.
     pub(crate) async fn replace_server(&mut self) -> Result<()> {
         self.remove_server(0).await?;
+        self.auditor.anchor().await?;
         self.add_server().await.map(drop)
+    }
+
+    /// Signs where the chains end now, if that can be done beside a server.
+    pub(crate) async fn anchor(&self) -> Result<()> {
+        if self.proxy.is_some() { self.auditor.anchor().await } else { Ok(()) }
+    }
+
+    /// What the program itself says of the chains, once all servers are gone.
+    pub(crate) async fn verify(&self) -> Result<Verified> {
+        self.auditor.verify().await
     }
 
     fn announce(&self) {

@@ -9,6 +9,8 @@ use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 use uuid::Uuid;
 
+use crate::audit::Verified;
+
 /// What is stored at the end.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tables {
@@ -18,6 +20,10 @@ pub(crate) struct Tables {
     pub entries: BTreeMap<Uuid, Vec<Entry>>,
     pub turns: Vec<Turn>,
     pub dead_letters: usize,
+    /// The record of what is done beside the logs.
+    pub acts: Vec<Act>,
+    /// What the program itself says of the chains.
+    pub verified: Verified,
 }
 
 /// A row of `entries`.
@@ -41,6 +47,16 @@ pub(crate) struct Turn {
     pub outcome: Option<String>,
 }
 
+/// A row of `audit_log`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Act {
+    pub actor: String,
+    pub role: String,
+    pub action: String,
+    pub conversation: Option<Uuid>,
+    pub detail: Value,
+}
+
 /// Where the tables lie.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
@@ -53,6 +69,7 @@ const ENTRIES: &str = "SELECT conversation, seq, epoch, kind, customer_sees, par
                        FROM entries ORDER BY conversation, seq";
 const TURNS: &str = "SELECT conversation, turn, attempt, outcome FROM turns";
 const DEAD_LETTERS: &str = "SELECT count(*) FROM dead_letters";
+const ACTS: &str = "SELECT actor, actor_role, action, conversation, detail FROM audit_log ORDER BY chain, n";
 const OPEN_TURNS: &str = "SELECT count(*) FROM turns WHERE ended_seq IS NULL";
 
 macro_rules! read_with {
@@ -83,6 +100,15 @@ macro_rules! read_with {
         }
         let dead_letters: i64 = sqlx::query_scalar(DEAD_LETTERS).fetch_one(&mut $connection).await?;
         tables.dead_letters = usize::try_from(dead_letters)?;
+        for row in sqlx::query(ACTS).fetch_all(&mut $connection).await? {
+            tables.acts.push(Act {
+                actor: row.try_get(0)?,
+                role: row.try_get(1)?,
+                action: row.try_get(2)?,
+                conversation: row.try_get(3)?,
+                detail: serde_json::from_str(row.try_get(4)?)?,
+            });
+        }
         Ok(tables)
     }};
 }

@@ -11,9 +11,11 @@
 //! | 7 | each turn ends once | `turns` |
 //! | 9 | no answer of the assistant stands where somebody else is in control | `turns` |
 //! | 10 | a reader who was told to have recovered has missed nothing | `readers` |
+//! | 11 | the chains verify to their anchored heads; what staff was shown is on record | `chains`, `record` |
 //!
 //! The other promises are checked elsewhere: text in progress by `tests/it`, memory by the load client.
 
+mod audit;
 mod commands;
 mod log;
 mod readers;
@@ -68,6 +70,8 @@ pub(crate) fn check(history: &[Event], tables: &Tables, settled: bool) -> Vec<Vi
     check.commands();
     check.readers();
     check.turns(settled);
+    check.chains();
+    check.record();
     check.found
 }
 

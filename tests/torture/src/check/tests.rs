@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::audit::Verified;
 use crate::history::Shown;
-use crate::tables::Turn;
+use crate::tables::{Act, Turn};
 
 const C: Uuid = Uuid::from_u128(1);
 const WHO: Uuid = Uuid::from_u128(2);
@@ -24,7 +25,19 @@ fn tables() -> Tables {
         entry(5, 2, "message_said", Some("m2"), json!({"text": "two"})),
     ];
     let turns = vec![Turn { conversation: C, turn: 3, attempt: 1, outcome: Some("final".to_owned()) }];
-    Tables { last_seqs: [(C, 5)].into(), entries: [(C, entries)].into(), turns, dead_letters: 0 }
+    let acts = vec![
+        act(("onya", "program"), "started", None, json!({})),
+        act((&WHO.to_string(), "agent"), "logged_in", None, json!({})),
+        act((&WHO.to_string(), "agent"), "read", None, json!({"what": "queue"})),
+        act((&WHO.to_string(), "agent"), "read", Some(C), json!({"what": "live"})),
+        act((&WHO.to_string(), "agent"), "read", Some(C), json!({"what": "live"})),
+    ];
+    let verified = Verified { entries: 5, acts: 5, anchors: 1, ..Verified::default() };
+    Tables { last_seqs: [(C, 5)].into(), entries: [(C, entries)].into(), turns, dead_letters: 0, acts, verified }
+}
+
+fn act((actor, role): (&str, &str), action: &str, conversation: Option<Uuid>, detail: Value) -> Act {
+    Act { actor: actor.to_owned(), role: role.to_owned(), action: action.to_owned(), conversation, detail }
 }
 
 fn sent(id: &str, after: Option<&str>, text: &str) -> Event {
@@ -51,6 +64,13 @@ fn synced(cursor: Option<u64>, recovered: bool, position: u64, entries: &[u64]) 
     Event::Synced { socket: 1, conversation: C, staff: false, cursor, recovered, position, entries }
 }
 
+/// A conversation is opened on the desk's socket.
+fn watched() -> Event {
+    let entries = (1..=5).map(shown).collect();
+    let (cursor, recovered, position) = (None, false, 5);
+    Event::Synced { socket: 2, conversation: C, staff: true, cursor, recovered, position, entries }
+}
+
 fn live(seq: u64) -> Event {
     Event::Shown { socket: 1, conversation: C, entry: shown(seq) }
 }
@@ -68,6 +88,10 @@ fn good() -> Vec<Event> {
         synced(None, false, 2, &[1, 2]),
         live(3),
         synced(Some(3), true, 5, &[4, 5]),
+        Event::Started,
+        Event::LoggedIn { socket: 2, who: WHO },
+        watched(),
+        watched(),
     ]
 }
 
@@ -159,4 +183,54 @@ fn an_answer_while_an_agent_is_in_control_is_found() {
 fn a_recovery_that_missed_something_is_found() {
     assert_eq!(with(synced(Some(2), true, 5, &[4, 5])), [10]);
     assert_eq!(with(synced(Some(3), true, 5, &[4])), [10]);
+}
+
+/// What is found if the program's own verification says something else.
+fn verified(change: impl FnOnce(&mut Verified)) -> Vec<u8> {
+    let mut tables = tables();
+    change(&mut tables.verified);
+    promises(&good(), &tables)
+}
+
+#[test]
+fn a_broken_chain_and_one_that_was_not_looked_at_as_a_whole_are_found() {
+    assert_eq!(verified(|verified| verified.broken.push("audit chain, act 3".to_owned())), [11]);
+    assert_eq!(verified(|verified| verified.entries = 4), [11]);
+    assert_eq!(verified(|verified| verified.acts = 4), [11]);
+    assert_eq!(verified(|verified| verified.anchors = 0), [11]);
+    assert_eq!(verified(|verified| verified.unproven = 1), [11]);
+    assert_eq!(verified(|verified| verified.unlinked = 1), [11]);
+}
+
+#[test]
+fn an_act_that_is_not_on_record_is_found_though_the_chain_fits() {
+    for missing in 0..5 {
+        let mut tables = tables();
+        tables.acts.remove(missing);
+        tables.verified.acts -= 1;
+        assert_eq!(promises(&good(), &tables), [11], "act {missing}");
+    }
+    assert_eq!(with(watched()), [11]);
+    assert_eq!(with(Event::LoggedIn { socket: 3, who: Uuid::from_u128(3) }), [11]);
+    assert_eq!(with(Event::Started), [11]);
+}
+
+#[test]
+fn what_another_saw_or_elsewhere_does_not_stand_for_what_is_not_on_record() {
+    let elsewhere: [fn(&mut Act); 3] = [
+        |act| act.actor = Uuid::from_u128(3).to_string(),
+        |act| act.conversation = Some(Uuid::from_u128(3)),
+        |act| act.detail = json!({"what": "entries"}),
+    ];
+    for change in elsewhere {
+        let mut tables = tables();
+        change(&mut tables.acts[4]);
+        assert_eq!(promises(&good(), &tables), [11]);
+    }
+}
+
+#[test]
+fn an_act_whose_witness_was_cut_off_is_none_too_much() {
+    let history: Vec<Event> = good().into_iter().take(14).collect();
+    assert!(promises(&history, &tables()).is_empty());
 }
