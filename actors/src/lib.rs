@@ -21,7 +21,7 @@ mod desk;
 mod directory;
 mod erasure;
 mod guard;
-mod persistence;
+pub mod persistence;
 pub mod planted;
 pub mod ports;
 mod reading;

@@ -32,21 +32,36 @@ pub(crate) struct LaneState {
     arguments: LaneArguments,
     waiting: VecDeque<Item>,
     in_flight: bool,
+    /// Looked up once: a look-up for every append costs more than the rest of what the lane does with it.
+    depth: metrics::Gauge,
 }
 
 #[derive(Debug)]
 pub(crate) struct Item {
     append: Append,
+    ticket: Ticket,
+}
+
+/// What is kept of an append while the store has it.
+#[derive(Debug)]
+pub(crate) struct Ticket {
     bytes: usize,
     reply: OutcomeReply,
     locked: u32,
+}
+
+/// What is on its way, with the ticket of each.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    appends: Vec<Append>,
+    tickets: Vec<Ticket>,
 }
 
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every message is the large one")]
 pub(crate) enum LaneMessage {
     Append { append: Append, bytes: usize, reply: OutcomeReply },
-    Done { batch: Vec<Item>, outcome: Result<Vec<AppendOutcome>, StoreError> },
+    Done { batch: Batch, outcome: Result<Vec<AppendOutcome>, StoreError> },
     Again(Box<Item>),
 }
 
@@ -60,7 +75,8 @@ impl Actor for Lane {
         _: ActorRef<LaneMessage>,
         arguments: LaneArguments,
     ) -> Result<LaneState, ActorProcessingErr> {
-        Ok(LaneState { arguments, waiting: VecDeque::new(), in_flight: false })
+        let depth = metrics::gauge!("onya_queue_depth", "queue" => "append");
+        Ok(LaneState { arguments, waiting: VecDeque::new(), in_flight: false, depth })
     }
 
     async fn handle(
@@ -71,7 +87,7 @@ impl Actor for Lane {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             LaneMessage::Append { append, bytes, reply } => {
-                lane.waiting.push_back(Item { append, bytes, reply, locked: 0 });
+                lane.waiting.push_back(Item { append, ticket: Ticket { bytes, reply, locked: 0 } });
             }
             LaneMessage::Again(item) => lane.waiting.push_back(*item),
             LaneMessage::Done { batch, outcome } => {
@@ -86,60 +102,71 @@ impl Actor for Lane {
 
 impl LaneState {
     fn flush(&mut self, myself: &ActorRef<LaneMessage>) {
-        metrics::gauge!("onya_queue_depth", "queue" => "append").set(self.waiting.len() as f64);
+        self.depth.set(self.waiting.len() as f64);
         if self.in_flight || self.waiting.is_empty() {
             return;
         }
-        let mut batch = Vec::new();
+        let batch = self.next_batch();
+        self.in_flight = true;
+        let (log, myself) = (Arc::clone(&self.arguments.log), myself.clone());
+        self.arguments.tasks.spawn(async move {
+            let started = Instant::now();
+            let outcome = guarded(log.append(&batch.appends)).await;
+            metrics::histogram!("onya_append_batch_seconds").record(started.elapsed().as_secs_f64());
+            metrics::histogram!("onya_append_batch_conversations").record(batch.appends.len() as f64);
+            let _ = myself.cast(LaneMessage::Done { batch, outcome });
+        });
+    }
+
+    fn next_batch(&mut self) -> Batch {
+        let mut batch = Batch::default();
         let mut entries = 0;
         while let Some(item) = self.waiting.front() {
             let conversation = item.append.conversation;
             let early = planted::is(Fault::AckBeforeCommit);
             // Such an owner does not wait for its outcome: one append after the other, as if it did.
-            if early && batch.iter().any(|before: &Item| before.append.conversation == conversation) {
+            if early && batch.appends.iter().any(|before| before.conversation == conversation) {
                 break;
             }
             entries += item.append.entries.len();
-            if !batch.is_empty() && entries > self.arguments.batch_entries {
+            if !batch.appends.is_empty() && entries > self.arguments.batch_entries {
                 break;
             }
-            batch.extend(self.waiting.pop_front());
+            if let Some(Item { append, ticket }) = self.waiting.pop_front() {
+                batch.appends.push(append);
+                batch.tickets.push(ticket);
+            }
         }
-        self.in_flight = true;
-        let (log, myself) = (Arc::clone(&self.arguments.log), myself.clone());
-        self.arguments.tasks.spawn(async move {
-            let appends: Vec<_> = batch.iter().map(|item| item.append.clone()).collect();
-            let started = Instant::now();
-            let outcome = guarded(log.append(&appends)).await;
-            metrics::histogram!("onya_append_batch_seconds").record(started.elapsed().as_secs_f64());
-            metrics::histogram!("onya_append_batch_conversations").record(appends.len() as f64);
-            let _ = myself.cast(LaneMessage::Done { batch, outcome });
-        });
+        batch
     }
 
-    fn answer(
-        &self,
-        myself: &ActorRef<LaneMessage>,
-        batch: Vec<Item>,
-        outcome: Result<Vec<AppendOutcome>, StoreError>,
-    ) {
+    fn answer(&self, myself: &ActorRef<LaneMessage>, batch: Batch, outcome: Result<Vec<AppendOutcome>, StoreError>) {
         let mut outcomes = match outcome {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect::<Vec<_>>(),
-            Err(error) => vec![Err(error); batch.len()],
+            Err(error) => vec![Err(error); batch.appends.len()],
         };
-        outcomes.resize(batch.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
-        for (mut item, outcome) in batch.into_iter().zip(outcomes) {
+        outcomes.resize(batch.appends.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
+        count(&outcomes);
+        for ((append, mut ticket), outcome) in batch.appends.into_iter().zip(batch.tickets).zip(outcomes) {
             let label = label(&outcome);
-            metrics::counter!("onya_append_outcomes_total", "outcome" => label).increment(1);
             let again = label == "locked" || (label == "unknown" && planted::is(Fault::BlindRetry));
-            if again && item.locked < MAX_LOCKED_RETRIES {
-                item.locked += 1;
-                myself.send_after(Duration::from_millis(LOCKED_PAUSE_MS), || LaneMessage::Again(Box::new(item)));
+            if again && ticket.locked < MAX_LOCKED_RETRIES {
+                ticket.locked += 1;
+                let item = Box::new(Item { append, ticket });
+                myself.send_after(Duration::from_millis(LOCKED_PAUSE_MS), || LaneMessage::Again(item));
                 continue;
             }
-            self.arguments.waiting_bytes.fetch_sub(item.bytes, Ordering::Relaxed);
-            item.reply.give(outcome);
+            self.arguments.waiting_bytes.fetch_sub(ticket.bytes, Ordering::Relaxed);
+            ticket.reply.give(outcome);
         }
+    }
+}
+
+/// Counts outcomes, those that are alike at once: nearly always all of a batch are.
+fn count(outcomes: &[Result<AppendOutcome, StoreError>]) {
+    for alike in outcomes.chunk_by(|one, next| label(one) == label(next)) {
+        let Some(first) = alike.first() else { continue };
+        metrics::counter!("onya_append_outcomes_total", "outcome" => label(first)).increment(alike.len() as u64);
     }
 }
 

@@ -3,6 +3,7 @@
 //! An idle lane commits at once; what arrives meanwhile is the next batch. There is no fixed wait.
 
 mod lane;
+mod standalone;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use tokio_util::task::TaskTracker;
 
 use self::lane::{Lane, LaneArguments, LaneMessage};
+pub use self::standalone::Standalone;
 use crate::planted::{self, Fault};
 use crate::ports::{Append, AppendOutcome, EventLog, Link, StoreError};
 
@@ -25,10 +27,13 @@ pub(crate) struct Persistence {
 
 /// The bounds of the persistence actors.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) lanes: usize,
-    pub(crate) batch_entries: usize,
-    pub(crate) queue_bytes: usize,
+pub struct Bounds {
+    /// Batches that may be on their way side by side.
+    pub lanes: usize,
+    /// Most entries in one batch.
+    pub batch_entries: usize,
+    /// Bytes of text that may wait, over all conversations, before appends are refused.
+    pub queue_bytes: usize,
 }
 
 /// Calls back with the outcome of an append, exactly once: `Unknown` if it is dropped.

@@ -7,7 +7,7 @@ use onya_core::conversation::KnownKey;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::columns::{EntryColumns, HeadColumns, TurnColumns};
+use super::columns::Columns;
 use super::database::Database;
 use super::error::{Fault, describe, fault, of_write};
 use super::history::examine_fenced;
@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 3;
 /// The outcome of one append, and where it stood in the batch.
 type Numbered = (usize, AppendOutcome);
 /// An append in the form of rows, and where it stands in the batch.
-type Item = (usize, StoredAppend);
+pub(super) type Item = (usize, StoredAppend);
 pub(super) type OutcomeRow = (String, Option<i64>, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
@@ -56,7 +56,7 @@ async fn examine(database: &Database, connection: &mut PgConnection, appends: (&
 
 /// Turns appends into rows, sorted by conversation as the statement expects. A conversation that stands in the batch already
 /// is told to try again; what has no stored form is set aside with the reason.
-fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
+pub(super) fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
     let (mut items, mut outcomes, mut unstorable) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for (number, append) in batch.iter().enumerate() {
@@ -156,12 +156,8 @@ pub(super) async fn run_once(
     statement: &'static str,
     items: &[Item],
 ) -> Result<Vec<OutcomeRow>, sqlx::Error> {
-    let appends = || items.iter().map(|(_, append)| append);
-    let query = sqlx::query_as(statement);
-    let query = HeadColumns::new(appends()).bind(query);
-    let query = EntryColumns::new(appends()).bind(query);
-    let query = TurnColumns::new(appends()).bind(query);
-    query.fetch_all(connection).await
+    let columns = Columns::new(|| items.iter().map(|(_, append)| append));
+    columns.bind(sqlx::query_as(statement)).fetch_all(connection).await
 }
 
 /// `None` for a turn that does not fit.

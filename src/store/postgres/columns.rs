@@ -11,29 +11,51 @@ use uuid::Uuid;
 use crate::store::chain::{Hash, Salt};
 use crate::store::stored::StoredAppend;
 
+/// A batch, ready to be sent.
+pub(super) struct Columns<'a> {
+    heads: HeadColumns<'a>,
+    entries: EntryColumns<'a>,
+    turns: TurnColumns,
+}
+
+impl<'a> Columns<'a> {
+    /// Goes over the appends three times, once for each family.
+    pub(super) fn new<I: Iterator<Item = &'a StoredAppend>>(appends: impl Fn() -> I) -> Self {
+        Self {
+            heads: HeadColumns::new(appends()),
+            entries: EntryColumns::new(appends()),
+            turns: TurnColumns::new(appends()),
+        }
+    }
+
+    pub(super) fn bind<O>(self, query: QueryAs<'a, Postgres, O, PgArguments>) -> QueryAs<'a, Postgres, O, PgArguments> {
+        self.turns.bind(self.entries.bind(self.heads.bind(query)))
+    }
+}
+
 /// One row per conversation: parameters 1 to 16.
 #[derive(Default)]
-pub(super) struct HeadColumns {
+struct HeadColumns<'a> {
     conversation: Vec<Uuid>,
     epoch: Vec<i64>,
     nonce: Vec<Uuid>,
     expected_seq: Vec<i64>,
     last_seq: Vec<i64>,
-    control: Vec<String>,
+    control: Vec<&'a str>,
     control_version: Vec<i64>,
     closed_at: Vec<Option<i64>>,
     turn_seq: Vec<Option<i64>>,
     turn_attempt: Vec<Option<i64>>,
     next_deadline: Vec<Option<i64>>,
-    snapshot: Vec<Option<String>>,
+    snapshot: Vec<Option<&'a str>>,
     queued_since: Vec<Option<i64>>,
-    queued: Vec<Option<String>>,
+    queued: Vec<Option<&'a str>>,
     previous: Vec<Hash>,
     link: Vec<Hash>,
 }
 
-impl HeadColumns {
-    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+impl<'a> HeadColumns<'a> {
+    fn new(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
         let mut columns = Self::default();
         for append in appends {
             let head = &append.head;
@@ -42,22 +64,22 @@ impl HeadColumns {
             columns.nonce.push(append.nonce);
             columns.expected_seq.push(append.expected_seq);
             columns.last_seq.push(head.last_seq);
-            columns.control.push(head.control.clone());
+            columns.control.push(&head.control);
             columns.control_version.push(head.control_version);
             columns.closed_at.push(head.closed_at);
             columns.turn_seq.push(head.turn_seq);
             columns.turn_attempt.push(head.turn_attempt);
             columns.next_deadline.push(head.next_deadline);
-            columns.snapshot.push(append.snapshot.clone());
+            columns.snapshot.push(append.snapshot.as_deref());
             columns.queued_since.push(head.queued.as_ref().map(|(since, _)| *since));
-            columns.queued.push(head.queued.as_ref().map(|(_, queued)| queued.clone()));
+            columns.queued.push(head.queued.as_ref().map(|(_, queued)| queued.as_str()));
             columns.previous.push(append.previous);
             columns.link.push(append.link);
         }
         columns
     }
 
-    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+    fn bind<O>(self, query: QueryAs<'a, Postgres, O, PgArguments>) -> QueryAs<'a, Postgres, O, PgArguments> {
         query
             .bind(self.conversation)
             .bind(self.epoch)
@@ -80,24 +102,24 @@ impl HeadColumns {
 
 /// One row per entry, with the number of its conversation in the batch, from 1: parameters 17 to 29.
 #[derive(Default)]
-pub(super) struct EntryColumns {
+struct EntryColumns<'a> {
     n: Vec<i64>,
     seq: Vec<i64>,
     customer_prev: Vec<i64>,
     customer_sees: Vec<bool>,
     at: Vec<i64>,
     kind: Vec<&'static str>,
-    body: Vec<String>,
+    body: Vec<&'a str>,
     participant: Vec<Option<Uuid>>,
-    client_msg_id: Vec<Option<String>>,
-    commitment: Vec<Option<Vec<u8>>>,
+    client_msg_id: Vec<Option<&'a str>>,
+    commitment: Vec<Option<&'a [u8]>>,
     salt: Vec<Salt>,
     body_commitment: Vec<Hash>,
     link: Vec<Hash>,
 }
 
-impl EntryColumns {
-    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+impl<'a> EntryColumns<'a> {
+    fn new(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
         let mut columns = Self::default();
         for (n, append) in (1..).zip(appends) {
             for entry in &append.entries {
@@ -107,10 +129,10 @@ impl EntryColumns {
                 columns.customer_sees.push(entry.customer_sees);
                 columns.at.push(entry.at);
                 columns.kind.push(entry.kind);
-                columns.body.push(entry.body.clone());
+                columns.body.push(&entry.body);
                 columns.participant.push(entry.participant);
-                columns.client_msg_id.push(entry.client_msg_id.clone());
-                columns.commitment.push(entry.commitment.clone());
+                columns.client_msg_id.push(entry.client_msg_id.as_deref());
+                columns.commitment.push(entry.commitment.as_deref());
                 columns.salt.push(entry.salt);
                 columns.body_commitment.push(entry.body_commitment);
                 columns.link.push(entry.link);
@@ -119,7 +141,7 @@ impl EntryColumns {
         columns
     }
 
-    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+    fn bind<O>(self, query: QueryAs<'a, Postgres, O, PgArguments>) -> QueryAs<'a, Postgres, O, PgArguments> {
         query
             .bind(self.n)
             .bind(self.seq)
@@ -139,7 +161,7 @@ impl EntryColumns {
 
 /// One row per turn that changes, with the number of its conversation in the batch, from 1: parameters 30 to 35.
 #[derive(Default)]
-pub(super) struct TurnColumns {
+struct TurnColumns {
     n: Vec<i64>,
     turn: Vec<i64>,
     opened: Vec<bool>,
@@ -149,7 +171,7 @@ pub(super) struct TurnColumns {
 }
 
 impl TurnColumns {
-    pub(super) fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
+    fn new<'a>(appends: impl Iterator<Item = &'a StoredAppend>) -> Self {
         let mut columns = Self::default();
         for (n, append) in (1..).zip(appends) {
             for change in &append.turns {
@@ -164,7 +186,7 @@ impl TurnColumns {
         columns
     }
 
-    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
+    fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
         query.bind(self.n).bind(self.turn).bind(self.opened).bind(self.attempt).bind(self.outcome).bind(self.ended_seq)
     }
 }

@@ -14,6 +14,7 @@ mod columns;
 mod database;
 mod erase;
 mod error;
+pub mod floor;
 pub(super) mod history;
 mod inspect;
 mod migrate;

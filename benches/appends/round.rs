@@ -1,0 +1,84 @@
+//! What one round found.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::time::Instant;
+
+/// The unit of `/proc/PID/stat`, fixed for user space on Linux: 100 a second.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What was stored in a round, and what it took.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Round {
+    pub(crate) appends: usize,
+    pub(crate) rows: usize,
+    pub(crate) batches: usize,
+    pub(crate) elapsed: Duration,
+    /// CPU time of this process, in user space and in the kernel.
+    pub(crate) cpu: Duration,
+    /// From sending to the outcome, of each append.
+    pub(crate) latencies: Vec<Duration>,
+}
+
+impl Round {
+    pub(crate) fn appends_a_second(&self) -> f64 {
+        self.appends as f64 / self.elapsed.as_secs_f64()
+    }
+
+    pub(crate) fn rows_a_second(&self) -> f64 {
+        self.rows as f64 / self.elapsed.as_secs_f64()
+    }
+
+    pub(crate) fn cpu_us_a_row(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.rows as f64
+    }
+
+    pub(crate) fn rows_a_batch(&self) -> f64 {
+        self.rows as f64 / self.batches as f64
+    }
+}
+
+/// The begin of a round.
+pub(crate) struct Start {
+    at: Instant,
+    cpu: Duration,
+}
+
+impl Start {
+    pub(crate) fn now() -> Result<Self> {
+        Ok(Self { at: Instant::now(), cpu: cpu()? })
+    }
+
+    pub(crate) fn end(self, round: Round) -> Result<Round> {
+        Ok(Round { elapsed: self.at.elapsed(), cpu: cpu()?.saturating_sub(self.cpu), ..round })
+    }
+}
+
+/// User and system time of this process, all threads: fields 14 and 15. The name in field 2 may hold spaces.
+fn cpu() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").context("CPU time is read from /proc: Linux only")?;
+    let ticks = stat.rsplit_once(')').and_then(|(_, rest)| {
+        let mut fields = rest.split_ascii_whitespace().skip(11);
+        Some(fields.next()?.parse::<u32>().ok()? + fields.next()?.parse::<u32>().ok()?)
+    });
+    Ok(TICK * ticks.context("/proc/self/stat has another form")?)
+}
+
+/// The middle one; the mean of the two in the middle if there is none.
+pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    match figures.len() % 2 {
+        1 => figures[middle],
+        _ if figures.is_empty() => f64::NAN,
+        _ => f64::midpoint(figures[middle - 1], figures[middle]),
+    }
+}
+
+/// The smallest of the sorted times that at least `percent` of 100 do not exceed, in ms.
+pub(crate) fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+}
