@@ -11,13 +11,15 @@
 //! new commands are handled while the store is slow. A command that cuts a reply closes the gate for its text on
 //! receipt, and the gate is closed while anything is decided; if nothing cuts the reply, it opens again.
 //!
-//! [`actor`] holds the messages and the life of the process, [`steps`] one step of the loop above, [`reply`] the
-//! reply in progress, [`gate`] the way of its text, [`window`] the end of the log, [`handle`] how others reach it.
+//! [`actor`] holds the messages and the life of the process, [`steps`] one step of the loop above, [`outcome`] what the
+//! store's answer makes of it, [`reply`] the reply in progress, [`gate`] the way of its text, [`window`] the end of the
+//! log, [`handle`] how others reach it.
 
 mod actor;
 mod gate;
 mod handle;
 mod live;
+mod outcome;
 mod reply;
 mod steps;
 mod window;
