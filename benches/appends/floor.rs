@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use anyhow::Result;
 use onya::store::Settings;
 use onya::store::postgres::floor::{Batch, Lane};
+use onya_actors::persistence::lane_of;
 use onya_actors::ports::{Append, Link};
 use onya_core::ConversationId;
 use tokio::task::JoinSet;
@@ -54,7 +55,7 @@ impl Floor {
         let lanes = self.0.len();
         let mut works = Vec::new();
         for (number, lane) in self.0.drain(..).enumerate() {
-            let links = talks.iter().filter(|talk| talk.lane(lanes) == number).map(|talk| (talk.id, talk.link));
+            let links = talks.iter().filter(|talk| lane_of(talk.id, lanes) == number).map(|talk| (talk.id, talk.link));
             let links = links.collect();
             let batches = divide(talks, &mut script, (number, lanes), max_rows);
             let batches = batches.into_iter().map(|appends| (appends, None)).collect();
@@ -124,7 +125,7 @@ fn make(appends: &mut [Append], links: &mut Links) -> Result<Batch> {
 
 /// The batches of one lane: every conversation in its turn, as the handle takes them when all wait.
 fn divide(talks: &[Talk], script: &mut Script, (lane, lanes): (usize, usize), max_rows: usize) -> Vec<Vec<Append>> {
-    let on_lane = |number: &usize| talks[*number].lane(lanes) == lane && !script[*number].is_empty();
+    let on_lane = |number: &usize| lane_of(talks[*number].id, lanes) == lane && !script[*number].is_empty();
     let mut waiting: VecDeque<usize> = (0..script.len()).filter(on_lane).collect();
     let mut batches = Vec::new();
     while !waiting.is_empty() {

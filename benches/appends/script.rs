@@ -56,11 +56,6 @@ impl Talk {
         }
     }
 
-    /// Which of so many lanes it is on: the handle's own rule.
-    pub(crate) fn lane(&self, lanes: usize) -> usize {
-        usize::try_from(self.id.0.as_u128() % lanes as u128).unwrap_or(0)
-    }
-
     fn step(&mut self, policy: &Policy) -> Result<Step> {
         let expected_seq = self.state.seq;
         let context = Context { now: self.state.last_at.plus_ms(1_000), policy, reply: None, known: &[] };

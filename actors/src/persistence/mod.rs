@@ -8,6 +8,7 @@ mod standalone;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use onya_core::ConversationId;
 use onya_core::conversation::{Entry, Event};
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use tokio_util::task::TaskTracker;
@@ -104,10 +105,16 @@ impl Persistence {
         }
         // The link is not known yet: the store of such a program goes on from the one that it has.
         let reply = if planted::is(Fault::AckBeforeCommit) { reply.given_early(append.previous) } else { reply };
-        let lane = usize::try_from(append.conversation.0.as_u128() % self.lanes.len() as u128).unwrap_or(0);
+        let lane = lane_of(append.conversation, self.lanes.len());
         // A lane that has ended drops the reply, which then answers.
         let _ = self.lanes[lane].cast(LaneMessage::Append { append, bytes, reply });
     }
+}
+
+/// Which of so many lanes, at least one, stores what a conversation appends; always the same.
+#[must_use]
+pub fn lane_of(conversation: ConversationId, lanes: usize) -> usize {
+    usize::try_from(conversation.0.as_u128() % lanes as u128).unwrap_or(0)
 }
 
 fn entry_bytes(entry: &Entry) -> usize {
