@@ -19,10 +19,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// Longest header of a frame that is written here: the length takes two bytes more.
 const HEADER_BYTES: usize = 4;
-/// A piece of a reply fits.
-const USUAL_BYTES: usize = 256;
-/// A longer frame goes the usual way, which cuts it.
-const LONGEST_BYTES: usize = 1024;
+/// A piece of a reply fits, an entry mostly.
+pub(super) const USUAL_FRAME_BYTES: usize = 256;
+/// A longer message goes out in fragments, by the task, so that it does not leave a long buffer behind.
+pub(super) const FRAGMENT_BYTES: usize = 1024;
 
 /// The stream, in the hands of the socket's task.
 pub(super) struct Line {
@@ -91,11 +91,11 @@ impl Outgoing {
 
 /// A short frame as it stands on the line: one unmasked text frame.
 fn encode(frame: &ServerFrame) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + USUAL_FRAME_BYTES);
     bytes.resize(HEADER_BYTES, 0);
     serde_json::to_writer(&mut bytes, frame).ok()?;
     let length = bytes.len() - HEADER_BYTES;
-    if length > LONGEST_BYTES {
+    if length > FRAGMENT_BYTES {
         return None;
     }
     let header = FrameHeader { is_final: true, opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
@@ -199,7 +199,7 @@ mod tests {
             epoch: 1,
             attempt: 1,
             offset: 0,
-            text: "x".repeat(LONGEST_BYTES),
+            text: "x".repeat(FRAGMENT_BYTES),
         });
         assert_eq!(encode(&long), None);
     }
