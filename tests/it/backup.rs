@@ -143,16 +143,22 @@ async fn a_backup_overwrites_nothing_and_leaves_nothing_half_done() {
     assert_eq!(left, ["copy.db"]);
 }
 
+/// A node on which somebody has asked and was answered, with a copy of its database; and that somebody.
+async fn backed_up(settings: &NodeSettings, copy: &str) -> (TestNode, ChatClient) {
+    let node = settings.clone().start().await;
+    let mut customer = ChatClient::visit(&node).await;
+    let said = customer.say("Keep this").await;
+    customer.answered(said.seq).await;
+    run(settings, &["backup", copy]).await;
+    (node, customer)
+}
+
 #[tokio::test]
 async fn what_is_no_sound_copy_is_not_restored() {
     let backups = tempfile::tempdir().unwrap();
     let (copy, copy_name) = name(backups.path(), "copy.db");
     let settings = NodeSettings::new(Backend::Sqlite).await;
-    let mut node = settings.clone().start().await;
-    let mut customer = ChatClient::visit(&node).await;
-    let said = customer.say("Keep this").await;
-    customer.answered(said.seq).await;
-    run(&settings, &["backup", &copy_name]).await;
+    let (mut node, _) = Box::pin(backed_up(&settings, &copy_name)).await;
     stop(&mut node).await;
     let stored = std::fs::read(settings.data_dir().join("onya.db")).unwrap();
 
@@ -192,11 +198,7 @@ async fn a_restore_works_into_an_empty_folder_and_over_a_ruined_database() {
     let backups = tempfile::tempdir().unwrap();
     let (_, copy_name) = name(backups.path(), "copy.db");
     let settings = NodeSettings::new(Backend::Sqlite).await;
-    let mut node = settings.clone().start().await;
-    let mut customer = ChatClient::visit(&node).await;
-    let said = customer.say("Keep this").await;
-    customer.answered(said.seq).await;
-    run(&settings, &["backup", &copy_name]).await;
+    let (mut node, mut customer) = Box::pin(backed_up(&settings, &copy_name)).await;
     node.kill().await;
     let database = settings.data_dir().join("onya.db");
     for file in ["onya.db", "onya.db-wal", "onya.db-shm"] {
