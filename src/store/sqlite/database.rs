@@ -57,7 +57,7 @@ impl Database {
             .map_err(failed)?;
         let history_epoch = history::read(&mut writer).await?;
         // What an erasure left in the write-ahead log when the process died right after it.
-        let log_is_stale = !is_emptied(&mut writer).await.map_err(failed)?;
+        let log_is_stale = !empty_log(&mut writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(settings.acquire_timeout())
@@ -128,7 +128,7 @@ impl Writer<'_> {
     /// Moves what was written into the file and empties the write-ahead log, which holds older states of pages. If somebody
     /// reads for longer than a lock is waited for, the next write tries again.
     pub(super) async fn empty_the_log(&mut self) {
-        let emptied = is_emptied(&mut self.connection).await.unwrap_or_else(|error| {
+        let emptied = empty_log(&mut self.connection).await.unwrap_or_else(|error| {
             tracing::warn!(error = describe(&error), "the write-ahead log could not be emptied after an erasure");
             false
         });
@@ -158,7 +158,7 @@ impl Writer<'_> {
 }
 
 /// Empties the write-ahead log, unless somebody reads for longer than a lock is waited for; whether it is empty.
-pub(super) async fn is_emptied(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+pub(super) async fn empty_log(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
     Ok(busy == 0)
 }

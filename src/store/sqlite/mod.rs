@@ -89,7 +89,7 @@ pub(super) async fn keep_up(settings: &Settings, file: &Path, dry_run: bool) -> 
     let mut notices = Vec::new();
     if !dry_run {
         sqlx::query("VACUUM").execute(&mut connection).await.map_err(failed)?;
-        if !database::is_emptied(&mut connection).await.map_err(failed)? {
+        if !database::empty_log(&mut connection).await.map_err(failed)? {
             notices.push("somebody reads an older state just now, which keeps it alive: run this again".to_owned());
         }
     }

@@ -14,7 +14,7 @@ type Looks = BTreeMap<(String, String, Option<Uuid>), usize>;
 impl Check<'_> {
     /// What is stored verifies to its anchored head, all of it.
     pub(super) fn chains(&mut self) {
-        let verified = self.tables.verified.clone();
+        let verified = &self.tables.verified;
         if !verified.broken.is_empty() {
             // The rest of a broken chain is not looked at, so nothing follows from the numbers.
             return verified.broken.iter().for_each(|broken| self.report(11, format!("broken: {broken}")));
