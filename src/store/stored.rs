@@ -315,6 +315,11 @@ pub(super) fn integer(number: u64) -> Result<i64, Unstorable> {
     i64::try_from(number).map_err(|_| Unstorable("a number exceeds 63 bits".to_owned()))
 }
 
+/// A bound or a position as a column; what is larger than any column bounds nothing and is never reached.
+pub(super) fn saturated(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
 /// Where a conversation's chain ends, as its row says; nothing if no entry of it has a link.
 pub(super) fn link(column: Option<Vec<u8>>) -> Result<Link, StoreError> {
     let Some(bytes) = column else { return Ok(Link(chain::GENESIS)) };

@@ -186,7 +186,7 @@ pub(super) async fn bury(
     let letter = sqlx::query(include_str!("../queries/dead_letter.sql"))
         .bind(Uuid::now_v7())
         .bind(append.conversation.0)
-        .bind(i64::try_from(append.expected_seq).unwrap_or(i64::MAX))
+        .bind(stored::saturated(append.expected_seq))
         .bind(now_ms())
         .bind(reason)
         .bind(stored::dead_letter(append));

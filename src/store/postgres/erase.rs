@@ -20,7 +20,7 @@ use super::{PostgresLog, acts};
 use crate::store::audit::act::Erased;
 use crate::store::erasure::{self, BodyRow, CHUNK_ENTRIES, DERIVED, HoldRow};
 use crate::store::observe::timed;
-use crate::store::stored::StoredAppend;
+use crate::store::stored::{self, StoredAppend};
 
 /// The first half of the advisory locks on customers; the second is taken from the customer's identifier.
 const HOLD_LOCKS: i32 = 0x006f_6e79;
@@ -40,7 +40,7 @@ impl Erasure for PostgresLog {
         let query = sqlx::query_as(include_str!("../queries/of_customer.sql"))
             .bind(customer.0)
             .bind(after.map_or(Uuid::nil(), |after| after.0))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            .bind(stored::saturated(limit));
         timed("conversations_of", async {
             let mut checkout = self.database.connection().await?;
             let run = query.fetch_all(checkout.get());
@@ -88,8 +88,8 @@ impl Erasure for PostgresLog {
         let query = sqlx::query_as(include_str!("queries/schedule_retention.sql"))
             .bind(at)
             .bind(id)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(retention_ms.map(|kept_ms| i64::try_from(kept_ms).unwrap_or(i64::MAX)));
+            .bind(stored::saturated(limit))
+            .bind(retention_ms.map(stored::saturated));
         timed("schedule_retention", async {
             let mut checkout = self.database.connection().await?;
             let run = query.fetch_optional(checkout.get());
@@ -217,7 +217,7 @@ async fn redact(
     transaction: &mut Transaction<'_, Postgres>,
     append: &Append,
 ) -> Result<(), StoreError> {
-    let (id, last) = (append.conversation.0, i64::try_from(append.head.last_seq).unwrap_or(i64::MAX) - 1);
+    let (id, last) = (append.conversation.0, stored::saturated(append.head.last_seq) - 1);
     let (mut after, mut left) = (0, Erased::default());
     while after < last {
         after = database.read(redact_chunk(transaction, id, (after, last), &mut left)).await?;

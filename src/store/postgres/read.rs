@@ -46,7 +46,7 @@ pub(super) async fn tail(
     let tail = database
         .read(async move {
             let Some(summary) = summary_of(connection, id).await? else { return Ok(None) };
-            let last_seq = i64::try_from(summary.last_seq).unwrap_or(i64::MAX);
+            let last_seq = stored::saturated(summary.last_seq);
             let entries = tail_entries(connection, id, last_seq, limit).await?;
             Ok(Some(Tail { summary, entries }))
         })
@@ -57,14 +57,13 @@ pub(super) async fn tail(
 
 pub(super) async fn page(database: &Database, id: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
     let mut checkout = database.connection().await?;
-    let column = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-    let size = (page.view == View::Staff, i64::try_from(page.limit).unwrap_or(i64::MAX));
+    let size = (page.view == View::Staff, stored::saturated(page.limit));
     let connection = checkout.get();
     let entries = database
         .read(async move {
             match page.from {
-                PageFrom::After(seq) => entries_after(connection, id, column(seq), size).await,
-                PageFrom::Before(seq) => entries_before(connection, id, column(seq), size).await,
+                PageFrom::After(seq) => entries_after(connection, id, stored::saturated(seq), size).await,
+                PageFrom::Before(seq) => entries_before(connection, id, stored::saturated(seq), size).await,
                 PageFrom::End => entries_before(connection, id, i64::MAX, size).await,
             }
         })
@@ -98,7 +97,7 @@ pub(super) async fn open_conversations(
 ) -> Result<Vec<Summary>, StoreError> {
     let query = sqlx::query_as(include_str!("../queries/open_conversations.sql"))
         .bind(before.map_or(Uuid::max(), |before| before.0))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        .bind(stored::saturated(limit));
     let mut checkout = database.connection().await?;
     let rows: Vec<SummaryRow> = bounded(database, query.fetch_all(checkout.get())).await?;
     checkout.done();
@@ -114,7 +113,7 @@ pub(super) async fn due(
     let query = sqlx::query_scalar(include_str!("../queries/due.sql"))
         .bind(now.0)
         .bind(incarnation)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        .bind(stored::saturated(limit));
     let mut checkout = database.connection().await?;
     let ids: Vec<Uuid> = bounded(database, query.fetch_all(checkout.get())).await?;
     checkout.done();
@@ -159,8 +158,8 @@ pub(super) async fn tail_entries(
     let rows: Vec<EntryRow> = sqlx::query_as(include_str!("../queries/tail.sql"))
         .bind(id.0)
         .bind(last_seq)
-        .bind(i64::try_from(limit.entries.max(1)).unwrap_or(i64::MAX))
-        .bind(i64::try_from(limit.bytes).unwrap_or(i64::MAX))
+        .bind(stored::saturated(limit.entries.max(1)))
+        .bind(stored::saturated(limit.bytes))
         .fetch_all(connection)
         .await
         .map_err(of_read)?;

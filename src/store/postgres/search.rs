@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::database::Database;
 use super::error::{Fault, fault, of_read, of_write};
 use crate::store::search::{BehindRow, HitRow, Looked, STEP_CONVERSATIONS, STEP_TEXTS, Step, TextRow, advance};
+use crate::store::stored;
 
 /// How many of the newest texts are looked at one by one before the index of words is asked.
 const NEWEST: i64 = 2_000;
@@ -27,7 +28,7 @@ const STEP_LOCK: i64 = 0x77_6f72_6473;
 pub(super) async fn search(database: &Database, search: &Search) -> Result<Vec<Hit>, StoreError> {
     let looked = Looked::new(search)?;
     let before = search.before.map_or((i64::MAX, Uuid::max(), i64::MAX), columns);
-    let limit = i64::try_from(search.limit).unwrap_or(i64::MAX);
+    let limit = stored::saturated(search.limit);
     let mut checkout = database.connection().await?;
     let connection = checkout.get();
     let hits = database
@@ -46,7 +47,7 @@ pub(super) async fn search(database: &Database, search: &Search) -> Result<Vec<H
 }
 
 fn columns(place: Place) -> (i64, Uuid, i64) {
-    (place.at.0, place.conversation.0, i64::try_from(place.seq).unwrap_or(i64::MAX))
+    (place.at.0, place.conversation.0, stored::saturated(place.seq))
 }
 
 pub(super) fn newest<'a>(

@@ -10,7 +10,7 @@ use onya_core::{ConversationId, Timestamp};
 use uuid::Uuid;
 
 use super::{CHUNK_ENTRIES, Replay, usable};
-use crate::store::stored::{integer, json};
+use crate::store::stored::{integer, json, saturated};
 use crate::store::{ConnectError, Settings, postgres, sqlite};
 
 /// The columns of `queries/whole.sql`.
@@ -90,7 +90,7 @@ pub async fn replay(
     let row = on_either!(&mut source, row(id))?.ok_or(ReplayError::NotFound(id))?;
     let mut applied = Applied::new(id, &row);
     loop {
-        let after = integer(applied.replay.seq()).unwrap_or(i64::MAX);
+        let after = saturated(applied.replay.seq());
         let chunk = match on_either!(&mut source, entries(id, after, CHUNK_ENTRIES)) {
             Err(StoreError::Corrupt(reason)) => {
                 applied.differ(format_args!("after entry {after}: {reason}"));
@@ -160,7 +160,7 @@ impl Applied {
     }
 
     fn note_turn(&mut self, entry: &Entry) {
-        let seq = integer(entry.seq).unwrap_or(i64::MAX);
+        let seq = saturated(entry.seq);
         match &entry.event {
             Event::TurnOpened { .. } => {
                 self.turns.insert(seq, (seq, 1, None, None));
@@ -185,7 +185,7 @@ impl Applied {
     }
 
     fn compare_snapshot(&mut self) {
-        let at = integer(self.replay.seq()).unwrap_or(i64::MAX);
+        let at = saturated(self.replay.seq());
         let Some((_, stored)) = self.snapshot.take_if(|(seq, _)| *seq == at) else { return };
         if self.replay.state.as_ref() != Some(&stored) {
             self.differ(format_args!("the snapshot at {at} is not the state there"));

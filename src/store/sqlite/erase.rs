@@ -32,7 +32,7 @@ impl Erasure for SqliteLog {
         let query = sqlx::query_as(include_str!("../queries/of_customer.sql"))
             .bind(customer.0)
             .bind(after.map_or(Uuid::nil(), |after| after.0))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            .bind(stored::saturated(limit));
         timed("conversations_of", async {
             let rows: Vec<_> = query.fetch_all(self.database.readers()).await.map_err(before)?;
             rows.into_iter().map(erasure::of_customer).collect()
@@ -129,7 +129,7 @@ async fn postpone(connection: &mut SqliteConnection, append: &Append) -> Result<
 
 /// Everything before the entry that says so.
 async fn redact(connection: &mut SqliteConnection, append: &Append) -> Result<(), StoreError> {
-    let (id, last) = (append.conversation.0, i64::try_from(append.head.last_seq).unwrap_or(i64::MAX) - 1);
+    let (id, last) = (append.conversation.0, stored::saturated(append.head.last_seq) - 1);
     let (mut after, mut left) = (0, Erased::default());
     while after < last {
         let bodies = sqlx::query_as(include_str!("../queries/bodies.sql")).bind(id).bind(after).bind(last);
@@ -161,13 +161,13 @@ async fn schedule_retention(
     (after, limit): (Option<Closed>, usize),
 ) -> Result<Option<Closed>, StoreError> {
     let (at, id) = erasure::place(after);
-    let kept_ms = retention_ms.map(|kept_ms| i64::try_from(kept_ms).unwrap_or(i64::MAX));
+    let kept_ms = retention_ms.map(stored::saturated);
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;
     let page: Vec<(i64, Uuid)> = sqlx::query_as(include_str!("queries/closed.sql"))
         .bind(at)
         .bind(id)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(stored::saturated(limit))
         .fetch_all(&mut *transaction)
         .await
         .map_err(before)?;

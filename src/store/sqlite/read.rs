@@ -50,18 +50,17 @@ pub(super) async fn tail(
 ) -> Result<Option<Tail>, StoreError> {
     let mut reader = reader(database).await?;
     let Some(summary) = summary_of(&mut reader, id).await? else { return Ok(None) };
-    let last_seq = i64::try_from(summary.last_seq).unwrap_or(i64::MAX);
+    let last_seq = stored::saturated(summary.last_seq);
     let entries = tail_entries(&mut reader, id, last_seq, limit).await?;
     Ok(Some(Tail { summary, entries }))
 }
 
 pub(super) async fn page(database: &Database, id: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
     let mut reader = reader(database).await?;
-    let column = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-    let size = (page.view == View::Staff, i64::try_from(page.limit).unwrap_or(i64::MAX));
+    let size = (page.view == View::Staff, stored::saturated(page.limit));
     match page.from {
-        PageFrom::After(seq) => entries_after(&mut reader, id, column(seq), size).await,
-        PageFrom::Before(seq) => entries_before(&mut reader, id, column(seq), size).await,
+        PageFrom::After(seq) => entries_after(&mut reader, id, stored::saturated(seq), size).await,
+        PageFrom::Before(seq) => entries_before(&mut reader, id, stored::saturated(seq), size).await,
         PageFrom::End => entries_before(&mut reader, id, i64::MAX, size).await,
     }
 }
@@ -86,7 +85,7 @@ pub(super) async fn open_conversations(
 ) -> Result<Vec<Summary>, StoreError> {
     let query = sqlx::query_as(include_str!("../queries/open_conversations.sql"))
         .bind(before.map_or(Uuid::max(), |before| before.0))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        .bind(stored::saturated(limit));
     let rows: Vec<SummaryRow> = query.fetch_all(database.readers()).await.map_err(error::before)?;
     rows.into_iter().map(stored::summary).collect()
 }
@@ -100,7 +99,7 @@ pub(super) async fn due(
     let query = sqlx::query_scalar(include_str!("../queries/due.sql"))
         .bind(now.0)
         .bind(incarnation)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        .bind(stored::saturated(limit));
     let ids: Vec<Uuid> = query.fetch_all(database.readers()).await.map_err(before)?;
     Ok(ids.into_iter().map(ConversationId).collect())
 }
@@ -133,8 +132,8 @@ pub(super) async fn tail_entries(
     let rows: Vec<EntryRow> = sqlx::query_as(include_str!("../queries/tail.sql"))
         .bind(id.0)
         .bind(last_seq)
-        .bind(i64::try_from(limit.entries.max(1)).unwrap_or(i64::MAX))
-        .bind(i64::try_from(limit.bytes).unwrap_or(i64::MAX))
+        .bind(stored::saturated(limit.entries.max(1)))
+        .bind(stored::saturated(limit.bytes))
         .fetch_all(connection)
         .await
         .map_err(before)?;

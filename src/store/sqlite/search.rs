@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 use super::database::{Database, commit};
 use super::error::before;
 use crate::store::search::{BehindRow, HitRow, Indexed, Looked, STEP_CONVERSATIONS, STEP_TEXTS, TextRow, advance};
+use crate::store::stored;
 
 pub(super) async fn search(database: &Database, search: &Search) -> Result<Vec<Hit>, StoreError> {
     let looked = Looked::new(search)?;
@@ -17,7 +18,7 @@ pub(super) async fn search(database: &Database, search: &Search) -> Result<Vec<H
     let rows: Vec<HitRow> = sqlx::query_as(include_str!("queries/search.sql"))
         .bind(looked.fts5())
         .bind(below)
-        .bind(i64::try_from(search.limit).unwrap_or(i64::MAX))
+        .bind(stored::saturated(search.limit))
         .fetch_all(&mut *reader)
         .await
         .map_err(before)?;
@@ -28,7 +29,7 @@ pub(super) async fn search(database: &Database, search: &Search) -> Result<Vec<H
 async fn identifier(connection: &mut SqliteConnection, place: Place) -> Result<i64, StoreError> {
     let found: Option<i64> = sqlx::query_scalar("SELECT id FROM search WHERE conversation = $1 AND seq = $2")
         .bind(place.conversation.0)
-        .bind(i64::try_from(place.seq).unwrap_or(i64::MAX))
+        .bind(stored::saturated(place.seq))
         .fetch_optional(connection)
         .await
         .map_err(before)?;
