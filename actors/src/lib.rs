@@ -26,6 +26,7 @@ pub mod planted;
 pub mod ports;
 mod reading;
 mod record;
+mod relay;
 mod sessions;
 mod settings;
 mod supervisor;
@@ -38,5 +39,6 @@ pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, ShortCut, S
 pub use erasure::ErasedConversation;
 pub use reading::EntriesPage;
 pub use record::{Looked, Refused};
+pub use relay::{EdgeLink, OwnerLink};
 pub use sessions::{Ports, Sessions, StartError};
 pub use settings::Settings;

@@ -2,6 +2,7 @@
 //!
 //! Every port says what its errors mean for the caller: whether nothing happened, or nobody knows.
 
+mod cluster;
 mod erasure;
 mod search;
 
@@ -15,6 +16,7 @@ use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
 pub use search::{Hit, Piece, Place, Search};
 use uuid::Uuid;
 
+pub use self::cluster::{Cluster, LinkEnd, LinkLost, Membership, Placement, Transport};
 pub use self::erasure::{Closed, CustomerConversation, Erasure, HOLD_POSTPONES_MS, LegalHold};
 
 /// The store: the only truth for ownership, log, turns, timers and the queue.

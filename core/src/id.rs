@@ -40,6 +40,10 @@ uuid_id! {
     ParticipantId
 }
 uuid_id! {
+    /// One start of a process; every start has its own.
+    Incarnation
+}
+uuid_id! {
     /// One stretch of time in which one agent has one conversation.
     AssignmentId
 }

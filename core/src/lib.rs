@@ -6,12 +6,13 @@
 //! and texts come in as arguments, so that a replay of the same events gives the same state, always.
 //!
 //! Read [`conversation`] first: a conversation is one log of entries and the rules that extend it.
-//! [`desk`] orders the customers who wait for a person.
+//! [`desk`] orders the customers who wait for a person. [`cluster`] says which process should own which conversation.
 
+pub mod cluster;
 pub mod conversation;
 pub mod desk;
 pub mod id;
 pub mod time;
 
-pub use id::{AssignmentId, ClientMsgId, ConversationId, InvalidClientMsgId, ParticipantId, Seq};
+pub use id::{AssignmentId, ClientMsgId, ConversationId, Incarnation, InvalidClientMsgId, ParticipantId, Seq};
 pub use time::Timestamp;

@@ -32,6 +32,15 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
+    /// Bytes of what was said in it.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match &self.body {
+            EntryBody::MessageSaid { text, .. } | EntryBody::TurnEnded { text, .. } => text.len(),
+            _ => 0,
+        }
+    }
+
     /// The entry as it is shown once the conversation is erased.
     #[must_use]
     pub fn redacted(&self) -> Self {

@@ -1,4 +1,4 @@
-//! What crosses a wire: the frames of customers and staff, the error codes, the versions.
+//! What crosses a wire: the frames of customers, staff and other nodes ([`peer`]), the error codes, the versions.
 //!
 //! Types and their translation from [`onya_core`], nothing else: no sockets, no decisions. The JSON Schema in
 //! `docs/schema/` is generated from these types; `docs/PROTOCOL.md` explains them to somebody who writes a client.
@@ -11,6 +11,7 @@ pub mod convert;
 mod customer;
 mod entry;
 mod error;
+pub mod peer;
 mod schema;
 mod server;
 mod staff;

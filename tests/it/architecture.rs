@@ -21,7 +21,7 @@ use names::siblings_named;
 
 /// Everything that a crate may depend on, where the ring is small enough to list it.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
-    ("core", &["serde", "sha2", "thiserror", "uuid"]),
+    ("core", &["hashring", "serde", "sha2", "thiserror", "uuid"]),
     ("protocol", &["onya-core", "schemars", "serde", "serde_json", "uuid"]),
 ];
 

@@ -230,12 +230,7 @@ fn continued_by<'a>(frame: &'a mut ServerFrame, delta: &Delta) -> Option<&'a mut
 /// The bytes a frame counts for: its text, and a flat share for the rest.
 fn size(frame: &ServerFrame) -> usize {
     const FLAT_BYTES: usize = 128;
-    let entry_text = |entry: &onya_protocol::LogEntry| match &entry.body {
-        onya_protocol::EntryBody::MessageSaid { text, .. } | onya_protocol::EntryBody::TurnEnded { text, .. } => {
-            FLAT_BYTES + text.len()
-        }
-        _ => FLAT_BYTES,
-    };
+    let entry_text = |entry: &onya_protocol::LogEntry| FLAT_BYTES + entry.text_bytes();
     match frame {
         ServerFrame::Delta(delta) => delta.text.len(),
         ServerFrame::Entry { entry, .. } => entry_text(entry),

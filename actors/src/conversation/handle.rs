@@ -82,7 +82,8 @@ pub(crate) struct Submission {
     permit: Permit,
 }
 
-fn text_bytes(action: &Action) -> usize {
+/// Bytes of text in a command.
+pub(crate) fn text_bytes(action: &Action) -> usize {
     match action {
         Action::Say { text, .. } => text.len(),
         Action::Rate { comment: Some(text), .. } | Action::Escalate { summary: Some(text) } => text.len(),

@@ -26,4 +26,4 @@ mod window;
 
 pub(crate) use actor::{Arguments, ConversationActor, Message};
 pub(crate) use gate::Gate;
-pub(crate) use handle::{Admission, Handle, Refused, Reply, WaitingText, busy};
+pub(crate) use handle::{Admission, Handle, Refused, Reply, WaitingText, busy, text_bytes};

@@ -28,7 +28,7 @@ impl Role {
 }
 
 /// Who sends a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// The participant.
     pub id: ParticipantId,
@@ -54,7 +54,7 @@ pub enum Command {
 }
 
 /// A participant's command; all of them write, so all of them carry a `client_msg_id`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Who asks.
     pub by: Actor,
@@ -89,7 +89,8 @@ pub enum ReturnTo {
 }
 
 /// What a participant asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Say something: the customer any time, an agent while in control.
     Say {

@@ -1,5 +1,7 @@
 //! What follows from a decision: entries to store, and what to do once they are stored.
 
+use serde::{Deserialize, Serialize};
+
 use super::event::Entry;
 use crate::Seq;
 
@@ -15,7 +17,7 @@ pub struct Decision {
 }
 
 /// The positive outcome of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     /// The entry that answers for the command.
     pub seq: Seq,

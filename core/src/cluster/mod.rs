@@ -1,0 +1,11 @@
+//! The cluster: who belongs to it, and who should own which conversation.
+//!
+//! A [`View`] is what the store says about the members; every change gives it a higher version. A [`Ring`] is made of a
+//! view and names the wished owner of every conversation. It is a wish, never a right: a conversation belongs to whom the
+//! store says, and the fence there decides.
+
+mod member;
+mod ring;
+
+pub use member::{Member, MemberRole, Standing, View};
+pub use ring::{POINTS_PER_MEMBER, RING_VERSION, Ring};

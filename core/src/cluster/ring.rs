@@ -1,0 +1,146 @@
+//! Consistent hashing: which member should own a conversation.
+//!
+//! The points of a member follow from its name, so a restart moves nothing. What is hashed are explicit bytes under a
+//! version, by SipHash with a fixed key: every process of every build finds the same owner.
+
+use std::hash::{Hash, Hasher};
+
+use hashring::HashRing;
+
+use super::member::{Standing, View};
+use crate::{ConversationId, Incarnation};
+
+/// Changes when the same view would give other owners; part of what is hashed.
+pub const RING_VERSION: u8 = 1;
+/// Points of each member on the ring. With 160, the fullest of 20 members has about a fifth more than the mean
+/// (`the_shares_of_members_differ_little`).
+pub const POINTS_PER_MEMBER: u16 = 160;
+
+/// The wished owner of every conversation, for one view.
+#[derive(Clone, Default)]
+pub struct Ring(HashRing<Point>);
+
+#[derive(Clone, Debug)]
+struct Point {
+    name: Box<str>,
+    number: u16,
+    owner: Incarnation,
+}
+
+impl Hash for Point {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&[RING_VERSION]);
+        state.write(self.name.as_bytes());
+        state.write(&self.number.to_be_bytes());
+    }
+}
+
+struct Key(ConversationId);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0.0.as_bytes());
+    }
+}
+
+impl Ring {
+    /// The ring over the live members that own conversations; over those that join if none is live.
+    #[must_use]
+    pub fn over(view: &View) -> Self {
+        let owners = |standing: Standing| {
+            view.members.iter().filter(move |member| member.role.owns() && member.standing == standing)
+        };
+        let standing = if owners(Standing::Live).next().is_some() { Standing::Live } else { Standing::Joining };
+        let points = owners(standing).flat_map(|member| {
+            (0..POINTS_PER_MEMBER).map(|number| Point {
+                name: member.name.as_str().into(),
+                number,
+                owner: member.incarnation,
+            })
+        });
+        let mut ring = HashRing::new();
+        ring.batch_add(points.collect());
+        Self(ring)
+    }
+
+    /// Who should own the conversation; `None` if there is nobody.
+    #[must_use]
+    pub fn owner(&self, conversation: ConversationId) -> Option<Incarnation> {
+        self.0.get(&Key(conversation)).map(|point| point.owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cluster::{Member, MemberRole};
+
+    fn view(names: &[&str]) -> View {
+        let member = |name: &&str| Member {
+            incarnation: Incarnation(Uuid::from_u128(name.bytes().fold(7, |sum, byte| sum * 31 + u128::from(byte)))),
+            name: (*name).to_owned(),
+            address: String::new(),
+            role: MemberRole::Both,
+            standing: Standing::Live,
+            release: String::new(),
+        };
+        View { version: 1, members: names.iter().map(member).collect() }
+    }
+
+    fn conversations() -> impl Iterator<Item = ConversationId> {
+        (0..20_000_u128).map(|number| ConversationId(Uuid::from_u128(number << 64 | number)))
+    }
+
+    #[test]
+    fn a_member_that_leaves_moves_only_what_it_had() {
+        let (before, after) = (Ring::over(&view(&["a", "b", "c"])), Ring::over(&view(&["a", "c"])));
+        let gone = view(&["b"]).members[0].incarnation;
+        for id in conversations() {
+            let was = before.owner(id).unwrap();
+            assert!(was == gone || after.owner(id) == Some(was), "{id} moved without need");
+            assert_ne!(after.owner(id), Some(gone));
+        }
+    }
+
+    #[test]
+    fn the_shares_of_members_differ_little() {
+        let names: Vec<String> = (0..20).map(|number| format!("onya-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let ring = Ring::over(&view(&names));
+        let mut shares = BTreeMap::new();
+        conversations().for_each(|id| *shares.entry(ring.owner(id).unwrap()).or_insert(0_u32) += 1);
+        let (most, least) = (shares.values().max().unwrap(), shares.values().min().unwrap());
+        assert_eq!(shares.len(), 20);
+        assert!(*most < 1_300 && *least > 700, "of 1,000 in the mean: {least} to {most}");
+    }
+
+    #[test]
+    fn a_restart_under_the_same_name_moves_nothing() {
+        let (before, mut view) = (Ring::over(&view(&["a", "b"])), view(&["a", "b"]));
+        let (old, new) = (view.members[0].incarnation, Incarnation(Uuid::from_u128(99)));
+        view.members[0].incarnation = new;
+        let after = Ring::over(&view);
+        for id in conversations() {
+            let expected = before.owner(id).map(|was| if was == old { new } else { was });
+            assert_eq!(after.owner(id), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_placed_on_members_that_drain_join_or_only_hold_sockets() {
+        let mut view = view(&["a", "b", "c", "d"]);
+        view.members[1].standing = Standing::Draining;
+        view.members[2].standing = Standing::Joining;
+        view.members[3].role = MemberRole::Edge;
+        let ring = Ring::over(&view);
+        assert!(conversations().all(|id| ring.owner(id) == Some(view.members[0].incarnation)));
+        view.members[0].standing = Standing::Joining;
+        let starting = Ring::over(&view);
+        assert!(conversations().all(|id| starting.owner(id).is_some_and(|owner| owner != view.members[1].incarnation)));
+        assert_eq!(Ring::over(&View::default()).owner(ConversationId(Uuid::nil())), None);
+    }
+}
