@@ -33,6 +33,12 @@ impl MemberRole {
             Self::Owner => "owner",
         }
     }
+
+    /// The role of this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Both, Self::Edge, Self::Owner].into_iter().find(|role| role.as_str() == name)
+    }
 }
 
 /// How a member stands. One that is dead is in no view.
@@ -56,6 +62,12 @@ impl Standing {
             Self::Live => "live",
             Self::Draining => "draining",
         }
+    }
+
+    /// The standing of this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Joining, Self::Live, Self::Draining].into_iter().find(|standing| standing.as_str() == name)
     }
 }
 

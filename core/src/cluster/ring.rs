@@ -3,9 +3,11 @@
 //! The points of a member follow from its name, so a restart moves nothing. What is hashed are explicit bytes under a
 //! version, by SipHash with a fixed key: every process of every build finds the same owner.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use hashring::HashRing;
+use uuid::Uuid;
 
 use super::member::{Standing, View};
 use crate::{ConversationId, Incarnation};
@@ -15,6 +17,8 @@ pub const RING_VERSION: u8 = 1;
 /// Points of each member on the ring. With 160, the fullest of 20 members has about a fifth more than the mean
 /// (`the_shares_of_members_differ_little`).
 pub const POINTS_PER_MEMBER: u16 = 160;
+/// Conversations whose owners tell the shares.
+const SAMPLE: u16 = 10_000;
 
 /// The wished owner of every conversation, for one view.
 #[derive(Clone, Default)]
@@ -68,14 +72,22 @@ impl Ring {
     pub fn owner(&self, conversation: ConversationId) -> Option<Incarnation> {
         self.0.get(&Key(conversation)).map(|point| point.owner)
     }
+
+    /// Which part of all conversations each owner should have, from 0 to 1, as [`SAMPLE`] of them tell.
+    #[must_use]
+    pub fn shares(&self) -> BTreeMap<Incarnation, f64> {
+        let mut shares = BTreeMap::new();
+        for number in 0..SAMPLE {
+            if let Some(owner) = self.owner(ConversationId(Uuid::from_u128(number.into()))) {
+                *shares.entry(owner).or_default() += 1.0 / f64::from(SAMPLE);
+            }
+        }
+        shares
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use uuid::Uuid;
-
     use super::*;
     use crate::cluster::{Member, MemberRole};
 
@@ -116,6 +128,15 @@ mod tests {
         let (most, least) = (shares.values().max().unwrap(), shares.values().min().unwrap());
         assert_eq!(shares.len(), 20);
         assert!(*most < 1_300 && *least > 700, "of 1,000 in the mean: {least} to {most}");
+    }
+
+    #[test]
+    fn the_shares_come_to_all() {
+        let view = view(&["a", "b", "c"]);
+        let shares = Ring::over(&view).shares();
+        assert!(shares.len() == 3 && shares.values().all(|share| (0.2..0.5).contains(share)), "{shares:?}");
+        assert!((shares.values().sum::<f64>() - 1.0).abs() < 1e-6);
+        assert!(Ring::over(&View::default()).shares().is_empty());
     }
 
     #[test]

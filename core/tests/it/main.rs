@@ -10,6 +10,7 @@ mod delivery;
 mod erasure;
 mod handoff;
 mod idle;
+mod members;
 mod prompt;
 mod properties;
 mod recovery;
