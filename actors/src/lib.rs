@@ -9,6 +9,7 @@
 //!     └── conversation × many    decide → append → apply → publish → acknowledge → effects
 //!         └── completion         a task: one call of the model
 //! connection × many              a task of the edge: one per socket
+//! roster                         a task: this node among the members of a cluster
 //! ```
 //!
 //! [`Sessions`] is the way in. [`ports`] is the way out: the store, the model, time and randomness. There is no HTTP,
@@ -21,6 +22,7 @@ mod desk;
 mod directory;
 mod erasure;
 mod guard;
+mod membership;
 pub mod persistence;
 pub mod planted;
 pub mod ports;
@@ -37,6 +39,7 @@ pub mod testing;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, ShortCut, StaffConnection, Written};
 pub use erasure::ErasedConversation;
+pub use membership::{Expelled, Identity, Roster};
 pub use reading::EntriesPage;
 pub use record::{Looked, Refused};
 pub use relay::{EdgeLink, OwnerLink};

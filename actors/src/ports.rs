@@ -4,12 +4,14 @@
 
 mod cluster;
 mod erasure;
+mod members;
 mod search;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use onya_core::cluster::MemberRole;
 use onya_core::conversation::{Entry, Failure, Head, Key, KnownKey, Prompt, Snapshot, State, View};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
@@ -18,12 +20,13 @@ use uuid::Uuid;
 
 pub use self::cluster::{Cluster, LinkEnd, LinkLost, Membership, Placement, Transport};
 pub use self::erasure::{Closed, CustomerConversation, Erasure, HOLD_POSTPONES_MS, LegalHold};
+pub use self::members::{Leases, Load, Look, Members, Pulse, Sighting};
 
 /// The store: the only truth for ownership, log, turns, timers and the queue.
 #[async_trait]
 pub trait EventLog: Erasure {
     /// Registers this start of the process under its node's name and marks earlier incarnations of that name dead,
-    /// in one transaction. Called once, before anything else.
+    /// in one transaction. Called once, before anything else. Where others are, it joins ([`Members::ready`]).
     async fn register(&self, member: &Member) -> Result<(), StoreError>;
 
     /// The history that positions count in; changes when the store was restored from a backup.
@@ -111,6 +114,21 @@ pub struct Member {
     pub name: String,
     /// When.
     pub started_at: Timestamp,
+    /// Where other members reach it, as `host:port`; empty if they cannot.
+    pub address: String,
+    /// What it does.
+    pub role: MemberRole,
+    /// The version of the program.
+    pub release: String,
+}
+
+impl Member {
+    /// A start that nobody needs to reach.
+    #[must_use]
+    pub fn alone(incarnation: Uuid, name: &str, started_at: Timestamp) -> Self {
+        let name = name.to_owned();
+        Self { incarnation, name, started_at, address: String::new(), role: MemberRole::Both, release: String::new() }
+    }
 }
 
 /// A conversation to create.

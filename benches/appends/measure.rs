@@ -33,7 +33,7 @@ async fn connect(url: &str, lanes: usize) -> Result<(Settings, Arc<dyn EventLog>
     let settings = Settings { lanes, ..Settings::new(url) };
     let incarnation = Uuid::now_v7();
     let log = store::connect(&settings, incarnation).await?.log;
-    log.register(&Member { incarnation, name: "bench".to_owned(), started_at: Timestamp(1) }).await?;
+    log.register(&Member::alone(incarnation, "bench", Timestamp(1))).await?;
     Ok((settings, log))
 }
 

@@ -64,6 +64,10 @@ BEGIN
                        CASE relation.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation.name);
         EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, onya_serve, onya_read', relation.name);
     END LOOP;
+    -- What triggers run has the rights of its owner.
+    IF to_regproc('public.raise_view_version') IS NOT NULL THEN
+        ALTER FUNCTION public.raise_view_version() OWNER TO onya_maintain;
+    END IF;
     IF to_regnamespace('reporting') IS NOT NULL THEN
         ALTER SCHEMA reporting OWNER TO onya_maintain;
         REVOKE ALL ON SCHEMA reporting FROM PUBLIC, onya_serve;
@@ -81,7 +85,8 @@ DECLARE
     rights text[][] := ARRAY[
         ['schema_migrations', 'SELECT', ''],
         ['meta', 'SELECT, INSERT', 'history_epoch'],
-        ['members', 'SELECT, INSERT', 'state'],
+        ['members', 'SELECT, INSERT', 'state standing heartbeat_at sockets conversations'],
+        ['suspicions', 'SELECT, INSERT, UPDATE, DELETE', ''],
         ['conversations', 'SELECT, INSERT', 'owner epoch nonce last_seq control control_version closed_at turn_seq '
                           'turn_attempt next_deadline snapshot snapshot_seq link moved searched_seq erased_at'],
         -- An erasure replaces a body and takes its salt; positions and links stay as they are.

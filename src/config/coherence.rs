@@ -40,6 +40,9 @@ fn check_times(config: &Config, report: &mut Report<'_>) {
     let (lock, statement) = (config.database.lock_timeout_ms, config.database.statement_timeout_ms);
     let must = format!("must be shorter than database.statement_timeout_ms = {statement}");
     report(lock >= statement, "database.lock_timeout_ms", must);
+    let (heartbeat, stale) = (config.cluster.heartbeat_ms, config.cluster.stale_after_ms);
+    let must = format!("must be at least three times cluster.heartbeat_ms = {heartbeat}, so that one may be lost");
+    report(stale < 3 * heartbeat, "cluster.stale_after_ms", must);
 }
 
 /// What an entry counts for in a send queue beside its text.
@@ -69,6 +72,9 @@ fn check_sizes(config: &Config, report: &mut Report<'_>) {
 fn check_ports(config: &Config, report: &mut Report<'_>) {
     let same = config.metrics.port != 0 && config.metrics.port == config.server.port;
     report(same, "metrics.port", "must differ from server.port".to_owned());
+    let (port, others) = (config.cluster.port, [config.server.port, config.metrics.port]);
+    let must = "must differ from server.port and metrics.port".to_owned();
+    report(config.is_clustered() && port != 0 && others.contains(&port), "cluster.port", must);
 }
 
 fn check_llm(config: &Config, report: &mut Report<'_>) {

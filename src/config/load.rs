@@ -108,6 +108,7 @@ fn derive(layers: &mut Layers) {
     let keys_file = data_dir.join("keys.json").to_string_lossy().into_owned();
     let derived = [
         ("node.name", node::host_name()),
+        ("cluster.host", text(&layers.settings, "server.host").to_owned()),
         ("database.url", database::embedded_url(&data_dir)),
         ("auth.keys_file", keys_file),
     ];

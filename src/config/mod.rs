@@ -10,6 +10,7 @@
 
 mod audit;
 mod auth;
+mod cluster;
 mod coherence;
 mod conversation;
 mod database;
@@ -34,10 +35,12 @@ mod tests;
 mod trace;
 mod web;
 
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 pub use audit::AuditConfig;
 pub use auth::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_keys, shared_key};
+pub use cluster::{ClusterConfig, NodeRole};
 pub use conversation::ConversationConfig;
 pub use database::DatabaseConfig;
 pub use drain::DrainConfig;
@@ -78,8 +81,10 @@ pub struct Config {
     pub node: NodeConfig,
     /// Where conversations are stored.
     pub database: DatabaseConfig,
-    /// Where the nodes of a cluster find each other.
+    /// Where the nodes of a cluster leave signs of life.
     pub redis: RedisConfig,
+    /// How the nodes of a cluster find and judge each other.
+    pub cluster: ClusterConfig,
     /// Who writes the assistant's replies.
     pub llm: LlmConfig,
     /// Limits and times of a conversation.
@@ -100,6 +105,31 @@ pub struct Config {
     pub trace: TraceConfig,
     /// What customers are told.
     pub notices: NoticesConfig,
+}
+
+impl Config {
+    /// Whether other nodes may work on the same conversations: on PostgreSQL.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        !self.database.url.expose_secret().starts_with("sqlite:")
+    }
+
+    /// What `onya serve` needs beside settings that are allowed: other nodes must be able to reach this one.
+    ///
+    /// # Errors
+    /// With a line that says what to set.
+    pub fn may_serve(&self) -> Result<(), Problems> {
+        let listening = (self.cluster.host, self.cluster.port).into();
+        if !self.is_clustered() || self.cluster.advertised(listening).is_some() {
+            return Ok(());
+        }
+        Err(Problems(vec![Problem::new(format!(
+            "cluster.advertise is empty: with PostgreSQL the other nodes must be told where they reach this one, and \
+             cluster.host = {} is every interface; set ONYA_CLUSTER__ADVERTISE to host:port, such as the pod's own name \
+             and cluster.port",
+            self.cluster.host
+        ))]))
+    }
 }
 
 /// A set of settings for a place where Onya runs.
@@ -155,6 +185,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         node::RULES,
         database::RULES,
         redis::RULES,
+        cluster::RULES,
         llm::RULES,
         conversation::RULES,
         retention::RULES,

@@ -36,7 +36,8 @@ use audit::settings::SettingsMemory;
 use durability::Durability;
 use history::Renewal;
 use migrations::{Direction, StepStatus};
-use onya_actors::ports::{AuditLog, EventLog};
+use onya_actors::ports::{AuditLog, EventLog, Members};
+use onya_core::cluster::Times;
 use onya_core::{ConversationId, Seq};
 use replay::Source;
 pub use replay::{ReplayError, Replayed, replay};
@@ -59,6 +60,8 @@ pub struct Settings {
     pub statement_timeout_ms: u64,
     /// Longest wait for a row that somebody else has locked, in milliseconds.
     pub lock_timeout_ms: u64,
+    /// What is late, among members.
+    pub times: Times,
 }
 
 impl Settings {
@@ -73,6 +76,7 @@ impl Settings {
             acquire_timeout_ms: 5_000,
             statement_timeout_ms: 10_000,
             lock_timeout_ms: 2_000,
+            times: Times::default(),
         }
     }
 
@@ -195,11 +199,14 @@ pub async fn connect(settings: &Settings, incarnation: Uuid) -> Result<Store, Co
     match settings.backend()? {
         Backend::Postgres => {
             let log = Arc::new(postgres::PostgresLog::connect(settings, incarnation).await?);
-            Ok(Store { audit: Arc::clone(&log) as _, settings: Arc::clone(&log) as _, log, anchors_itself: false })
+            let members = postgres::PostgresMembers::new(settings, incarnation)?;
+            let (audit, memory) = (Arc::clone(&log) as _, Arc::clone(&log) as _);
+            Ok(Store { audit, settings: memory, log, members: Some(Arc::new(members)), anchors_itself: false })
         }
         Backend::Sqlite(file) => {
             let log = Arc::new(sqlite::SqliteLog::connect(settings, &file, incarnation).await?);
-            Ok(Store { audit: Arc::clone(&log) as _, settings: Arc::clone(&log) as _, log, anchors_itself: true })
+            let (audit, memory) = (Arc::clone(&log) as _, Arc::clone(&log) as _);
+            Ok(Store { audit, settings: memory, log, members: None, anchors_itself: true })
         }
     }
 }
@@ -221,6 +228,8 @@ pub struct Store {
     pub audit: Arc<dyn AuditLog>,
     /// What this node was configured with.
     pub settings: Arc<dyn SettingsMemory>,
+    /// Who belongs to the cluster; `None` for an embedded store, which serves one process.
+    pub members: Option<Arc<dyn Members>>,
     /// Whether nobody else can make anchors while the server runs: it is embedded.
     pub anchors_itself: bool,
 }

@@ -2,10 +2,12 @@
 
 mod audit;
 mod log;
+mod members;
 mod model;
 mod world;
 
 pub use audit::MemoryAudit;
 pub use log::{Fault, MemoryLog};
+pub use members::{MemoryCluster, MemoryLeases, MemoryMember};
 pub use model::{Asked, Line, ScriptedModel};
 pub use world::{PausedClock, SeededRandom};

@@ -4,6 +4,7 @@
 mod control;
 mod erasure;
 mod faults;
+mod membership;
 mod reader;
 mod readers;
 mod record;

@@ -8,7 +8,6 @@
 //! accuse there; [`Times`] says what is late.
 
 mod member;
-
 mod ring;
 mod steadiness;
 mod suspicion;

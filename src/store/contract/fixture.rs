@@ -25,7 +25,7 @@ impl Node {
     pub(in crate::store) async fn start(backend: &impl Backend, name: &str) -> Self {
         let incarnation = Uuid::now_v7();
         let log = backend.log(incarnation).await;
-        let member = Member { incarnation, name: name.to_owned(), started_at: Timestamp(1) };
+        let member = Member::alone(incarnation, name, Timestamp(1));
         log.register(&member).await.unwrap();
         Self { incarnation, log }
     }

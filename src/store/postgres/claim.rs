@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::database::Database;
 use super::error::{of_read, of_write};
+use super::members::try_to_end_sessions;
 use super::read;
 use crate::store::chain;
 use crate::store::clock::{CRASH_WINDOW_MS, now_ms};
@@ -17,6 +18,9 @@ use crate::store::stored::{self, Chain, StoredEntry, StoredHead, Unstorable};
 
 /// Attempts where another process may be in the way.
 const ATTEMPTS: u32 = 5;
+
+/// Accusations of members that are older count for nobody, whatever is configured.
+const FORGET_AFTER_MS: i64 = 600_000;
 
 /// The columns `epoch, last_seq, link, snapshot`.
 type Taken = (i64, i64, Option<Vec<u8>>, Option<String>);
@@ -38,24 +42,36 @@ async fn register_once(database: &Database, member: &Member) -> Result<(), Store
     database
         .write(async move {
             let mut transaction = connection.begin().await.map_err(of_read)?;
-            sqlx::query(include_str!("../queries/bury_namesakes.sql"))
-                .bind(&member.name)
-                .bind(member.incarnation)
-                .execute(&mut *transaction)
-                .await
-                .map_err(of_read)?;
-            sqlx::query(include_str!("../queries/register.sql"))
-                .bind(member.incarnation)
-                .bind(&member.name)
-                .bind(member.started_at.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(of_read)?;
-            transaction.commit().await.map_err(of_write)
+            let buried = register_within(&mut transaction, member).await.map_err(of_read)?;
+            transaction.commit().await.map_err(of_write)?;
+            for namesake in buried {
+                try_to_end_sessions(connection, namesake).await;
+            }
+            Ok(())
         })
         .await?;
     checkout.done();
     Ok(())
+}
+
+/// Which namesakes are dead by it.
+async fn register_within(connection: &mut PgConnection, member: &Member) -> Result<Vec<Uuid>, sqlx::Error> {
+    let buried = sqlx::query_scalar(include_str!("../queries/bury_namesakes.sql"))
+        .bind(&member.name)
+        .bind(member.incarnation)
+        .fetch_all(&mut *connection)
+        .await?;
+    sqlx::query(include_str!("queries/members/register.sql"))
+        .bind(member.incarnation)
+        .bind(&member.name)
+        .bind(member.started_at.0)
+        .bind(&member.address)
+        .bind(member.role.as_str())
+        .bind(&member.release)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(include_str!("queries/members/forget.sql")).bind(FORGET_AFTER_MS).execute(connection).await?;
+    Ok(buried)
 }
 
 pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<Opening, StoreError> {

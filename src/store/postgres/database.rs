@@ -132,7 +132,7 @@ struct LaneState {
 }
 
 impl Lanes {
-    fn new(options: PgConnectOptions, settings: &Settings) -> Self {
+    pub(super) fn new(options: PgConnectOptions, settings: &Settings) -> Self {
         let permits = Semaphore::new(settings.lanes.max(1));
         Self { options, permits, state: Mutex::default(), acquire_timeout: settings.acquire_timeout() }
     }

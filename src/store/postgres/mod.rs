@@ -17,6 +17,7 @@ mod error;
 pub mod floor;
 pub(super) mod history;
 mod inspect;
+mod members;
 mod migrate;
 mod partitions;
 mod planted;
@@ -38,6 +39,7 @@ use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
+pub(super) use self::members::PostgresMembers;
 use super::audit::act::Acts;
 use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::migrations::{Direction, StepStatus};

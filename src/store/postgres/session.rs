@@ -25,7 +25,7 @@ const IDLE_TRANSACTION_LOCK_TIMEOUTS: u64 = 5;
 /// would let the commit *succeed*, with a warning only. The limit is ours, and ends with the connection.
 pub(super) fn options(settings: &Settings, incarnation: Option<Uuid>) -> Result<PgConnectOptions, ConnectError> {
     let options = PgConnectOptions::from_str(&settings.url).map_err(|error| ConnectError::Url(error.to_string()))?;
-    let name = incarnation.map_or_else(|| "onya migrate".to_owned(), |incarnation| format!("onya {incarnation}"));
+    let name = incarnation.map_or_else(|| "onya migrate".to_owned(), name);
     let idle_transaction_ms = settings.lock_timeout_ms.saturating_mul(IDLE_TRANSACTION_LOCK_TIMEOUTS);
     Ok(options
         .application_name(&name)
@@ -42,6 +42,11 @@ pub(super) fn options(settings: &Settings, incarnation: Option<Uuid>) -> Result<
             ("jit", "off".to_owned()),
         ])
         .disable_statement_logging())
+}
+
+/// What the sessions of an incarnation are called in the database.
+pub(super) fn name(incarnation: Uuid) -> String {
+    format!("onya {incarnation}")
 }
 
 /// Makes commits durable where the server or the role has that switched off.

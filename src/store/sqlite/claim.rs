@@ -27,10 +27,13 @@ pub(super) async fn register(database: &Database, member: &Member) -> Result<(),
         .execute(&mut *transaction)
         .await
         .map_err(before)?;
-    sqlx::query(include_str!("../queries/register.sql"))
+    sqlx::query(include_str!("queries/register.sql"))
         .bind(member.incarnation)
         .bind(&member.name)
         .bind(member.started_at.0)
+        .bind(&member.address)
+        .bind(member.role.as_str())
+        .bind(&member.release)
         .execute(&mut *transaction)
         .await
         .map_err(before)?;

@@ -18,7 +18,7 @@ async fn race_with(statement: &'static str) -> Findings {
     let incarnation = Uuid::now_v7();
     let mut log = PostgresLog::connect(&backend.settings(), incarnation).await.unwrap();
     log.database.append = statement;
-    log.register(&Member { incarnation, name: "a".to_owned(), started_at: Timestamp(1) }).await.unwrap();
+    log.register(&Member::alone(incarnation, "a", Timestamp(1))).await.unwrap();
     race(&Node { incarnation, log: Arc::new(log) }).await
 }
 
