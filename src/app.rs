@@ -1,13 +1,14 @@
 //! Composition root: settings → adapters → actors → edge, and back in reverse when the process is told to stop.
 //!
 //! ```text
-//! start   telemetry · ports bound · keys · store · redis · model · actors · edge · ready
-//! drain   not ready · replies finish · batches flushed · ownership given up · sockets closed · ports closed · telemetry
+//! start   telemetry · ports bound · keys · store · cluster · redis · model · actors · edge · ready
+//! drain   not ready · draining member · replies finish · batches flushed · ownership given up · sockets closed · ports closed · telemetry
 //! ```
 //!
 //! The only module that knows all its siblings. Nothing is decided here that a setting does not say.
 
 mod anchors;
+mod cluster;
 mod goodbye;
 mod indexing;
 mod probes;
@@ -24,8 +25,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use onya_actors::ports::{Clock, EventLog, Member, Model, Random};
+use onya_actors::ports::{Clock, EventLog, Member, Membership, Model, Random};
 use onya_actors::{Ports, Sessions};
+use onya_core::Incarnation;
 use onya_core::conversation::Policy;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,6 +68,8 @@ struct Running {
     stop: CancellationToken,
     /// The tasks that take connections.
     servers: TaskTracker,
+    /// Keeps this node a member, if there is a cluster.
+    cluster: Option<cluster::Cluster>,
     /// Makes anchors, if nobody else can.
     anchors: Option<anchors::Anchors>,
     /// Closed last.
@@ -110,17 +114,32 @@ async fn run_until_told(
     let addresses = Addresses { server: ports.server.address, metrics: ports.metrics.address };
     let mut running = signals.unless_told(start(loaded, telemetry, ports)).await?;
     running.edge.ready.set(true);
+    if let Some(cluster) = &running.cluster {
+        cluster.ready(running.sessions.clone(), Arc::clone(&running.edge)).await?;
+    }
     tracing::info!(address = %addresses.server, metrics = %addresses.metrics, "ready");
     announce(addresses);
-    let ending = tokio::select! {
-        () = signals.told() => Ending::Stopped,
-        () = running.sessions.failed() => Ending::Failed,
-    };
-    match ending {
-        Ending::Stopped => goodbye::drain(&running, &mut signals).await,
-        Ending::Failed => tracing::error!("a part that everything needs has crashed; a new process starts clean"),
+    let ending = running.end(&mut signals).await;
+    if ending == Ending::Stopped {
+        goodbye::drain(&running, &mut signals).await;
     }
     Ok(ending)
+}
+
+impl Running {
+    /// Waits until it is to end, and says how.
+    async fn end(&mut self, signals: &mut Signals) -> Ending {
+        let cluster = self.cluster.as_ref();
+        tokio::select! {
+            () = signals.told() => Ending::Stopped,
+            () = cluster::told_to_drain(cluster) => Ending::Stopped,
+            () = cluster::expelled(cluster) => Ending::Failed,
+            () = self.sessions.failed() => {
+                tracing::error!("a part that everything needs has crashed; a new process starts clean");
+                Ending::Failed
+            }
+        }
+    }
 }
 
 struct BoundPorts {
@@ -149,13 +168,14 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     create_data_dir(&config.node.data_dir)?;
     let keys = KeySet::load_or_generate(&config.auth)?;
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let store = connect_store(config, &*clock).await?;
+    let (store, me) = connect_store(config, &*clock).await?;
+    let cluster = cluster::join(config, &store, me).await?;
     record::start((&store, &*clock), loaded, &keys).await?;
     let anchors = anchors::start(config, &store)?;
     let (log, audit) = (store.log, store.audit);
     let mut upkeep = Upkeep::new(config);
     upkeep.look().await;
-    let redis = redis::connect(&config.redis).await?;
+    let redis = redis::connect(config).await?;
     let model: Arc<dyn Model> = llm::build(settings::llm(config), Arc::clone(&clock), Arc::clone(&random))?;
     let world = Ports { log: Arc::clone(&log), audit, model, clock, random: Arc::clone(&random) };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
@@ -178,12 +198,13 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     let limits = ServeLimits { header_timeout_ms: config.server.header_timeout_ms };
     let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
     servers.spawn(edge::serve(ports.server, edge::router(Arc::clone(&edge)), limits, stop.clone()));
-    let metrics = edge::metrics_router(telemetry.metrics.clone());
+    let membership = cluster.as_ref().map(|cluster| Arc::new(cluster.roster.clone()) as Arc<dyn Membership>);
+    let metrics = edge::metrics_router(telemetry.metrics.clone(), membership);
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
     servers.spawn(upkeep.watch(stop.clone()));
     servers.spawn(indexing::run(Arc::clone(&log), stop.clone()));
     servers.close();
-    Ok(Running { sessions, edge, stop, servers, anchors, log })
+    Ok(Running { sessions, edge, stop, servers, cluster, anchors, log })
 }
 
 /// What lies in it is nobody else's business: conversations, and keys that make tokens.
@@ -192,10 +213,12 @@ fn create_data_dir(path: &Path) -> anyhow::Result<()> {
     created.with_context(|| format!("the data folder {} cannot be created", path.display()))
 }
 
-async fn connect_store(config: &Config, clock: &dyn Clock) -> anyhow::Result<store::Store> {
+/// Connects, and registers this start of the process.
+async fn connect_store(config: &Config, clock: &dyn Clock) -> anyhow::Result<(store::Store, Incarnation)> {
     let incarnation = Uuid::now_v7();
     let store = store::connect(&settings::store(config), incarnation).await?;
-    let member = Member { incarnation, name: config.node.name.clone(), started_at: clock.now() };
+    let alone = Member::alone(incarnation, &config.node.name, clock.now());
+    let member = cluster::member(config, alone)?;
     store.log.register(&member).await.context("this process cannot be registered in the database")?;
-    Ok(store)
+    Ok((store, Incarnation(incarnation)))
 }

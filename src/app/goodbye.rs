@@ -57,7 +57,13 @@ pub(super) async fn drain(running: &Running, signals: &mut Signals) {
 }
 
 async fn in_order(running: &Running) {
+    if let Some(cluster) = &running.cluster {
+        cluster.drain().await;
+    }
     running.sessions.drain().await;
+    if let Some(cluster) = &running.cluster {
+        cluster.leave().await;
+    }
     running.edge.sockets.end();
     if timeout(CLOSE_LIMIT, running.edge.sockets.finished()).await.is_err() {
         tracing::warn!("some sockets did not close in time");

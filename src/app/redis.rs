@@ -1,40 +1,53 @@
-//! The Redis that a cluster will need. One node needs none; one that is given is checked, so that a wrong address shows
-//! at the start and not at the first failure of another node.
+//! The Redis that the nodes of a cluster leave signs of life in. It is looked at when the server starts, so that a wrong
+//! address shows then and not at the first failure of another node.
+//!
+//! A node of a cluster starts without it all the same: while Redis is gone, nodes that restart must come back.
 
-use std::time::Duration;
-
-use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 
-use crate::config::RedisConfig;
+use crate::cluster::redis::{Redis, RedisSettings};
+use crate::config::{Config, RedisConfig};
 use crate::edge::{Probe, ProbeOutcome};
 
 /// Oldest major version that is served.
 const MIN_MAJOR: u32 = 7;
 
-/// A connection that is kept, with the version found at the start.
-pub(super) struct Redis {
-    connection: ConnectionManager,
-    version: String,
+/// What the cluster is told, if an address is configured.
+pub(super) fn settings(config: &RedisConfig) -> Option<RedisSettings> {
+    let password = config.sentinel_password.as_ref().map(|password| password.expose_secret().to_owned());
+    Some(RedisSettings {
+        url: config.url.as_ref()?.expose_secret().to_owned(),
+        sentinel: (config.sentinel_user.clone(), password),
+        response_timeout_ms: config.response_timeout_ms,
+    })
 }
 
-/// Connects if an address is configured, and refuses a server that is too old.
-pub(super) async fn connect(config: &RedisConfig) -> anyhow::Result<Option<Redis>> {
-    let Some(url) = &config.url else { return Ok(None) };
-    let client = ::redis::Client::open(url.expose_secret()).context("redis.url is not usable")?;
-    let limit = Duration::from_millis(config.response_timeout_ms);
-    let settings = ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(limit))
-        .set_response_timeout(Some(limit))
-        .set_number_of_retries(1);
-    let connecting = client.get_connection_manager_with_config(settings);
-    let mut connection = connecting.await.context("Redis does not answer (redis.url)")?;
-    let info: String = ::redis::cmd("INFO").arg("server").query_async(&mut connection).await.context("Redis: INFO")?;
-    let version = version(&info).context("Redis does not tell its version")?.to_owned();
-    refuse_unsupported(&version)?;
-    Ok(Some(Redis { connection, version }))
+/// Connects if an address is configured, and refuses a server that is too old; and one that does not answer, unless there
+/// is a cluster.
+pub(super) async fn connect(config: &Config) -> anyhow::Result<Option<RedisProbe>> {
+    let Some(settings) = settings(&config.redis) else { return Ok(None) };
+    let probe = RedisProbe(Redis::new(&settings).context("redis.url is not usable")?);
+    match probe.version().await {
+        Ok(version) => refuse_unsupported(&version)?,
+        Err(error) if config.is_clustered() => {
+            tracing::warn!(%error, "Redis does not answer (redis.url): other nodes that die are noticed later");
+        }
+        Err(error) => return Err(error).context("Redis does not answer (redis.url)"),
+    }
+    Ok(Some(probe))
+}
+
+/// Whether Redis answers, and its version.
+pub(super) struct RedisProbe(Redis);
+
+impl RedisProbe {
+    async fn version(&self) -> redis::RedisResult<String> {
+        let info = async |connection: &mut _| redis::cmd("INFO").arg("server").query_async::<String>(connection).await;
+        let info = self.0.ask(info).await?;
+        Ok(version(&info).unwrap_or_default().to_owned())
+    }
 }
 
 fn version(info: &str) -> Option<&str> {
@@ -49,14 +62,16 @@ fn refuse_unsupported(version: &str) -> anyhow::Result<()> {
 }
 
 #[async_trait]
-impl Probe for Redis {
+impl Probe for RedisProbe {
     fn name(&self) -> &'static str {
         "redis"
     }
 
     async fn probe(&self) -> ProbeOutcome {
-        let pong = ::redis::cmd("PING").query_async::<()>(&mut self.connection.clone()).await;
-        if pong.is_ok() { ProbeOutcome::Up(format!("redis {}", self.version)) } else { ProbeOutcome::Down }
+        match self.version().await {
+            Ok(version) => ProbeOutcome::Up(format!("redis {version}")),
+            Err(_) => ProbeOutcome::Down,
+        }
     }
 }
 

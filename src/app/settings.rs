@@ -65,6 +65,7 @@ pub(super) fn store(config: &Config) -> store::Settings {
         acquire_timeout_ms: database.acquire_timeout_ms,
         statement_timeout_ms: database.statement_timeout_ms,
         lock_timeout_ms: database.lock_timeout_ms,
+        times: super::cluster::times(&config.cluster),
     }
 }
 

@@ -17,5 +17,7 @@ pub(super) fn run(args: &CheckConfigArgs, settings: &SettingsArgs) -> anyhow::Re
     if args.reference {
         return Ok(output::result(&config::reference())?);
     }
-    Ok(output::result(&settings.load_with_origins()?.show())?)
+    let loaded = settings.load_with_origins()?;
+    output::result(&loaded.show())?;
+    Ok(loaded.config.may_serve()?)
 }

@@ -8,9 +8,11 @@ mod backup;
 mod chat;
 mod check_config;
 mod dead_letters;
+mod drain;
 mod healthcheck;
 mod history_epoch;
 mod maintain;
+mod members;
 mod migrate;
 mod output;
 mod replay;
@@ -67,6 +69,10 @@ enum Command {
     VerifyAudit(verify_audit::VerifyAuditArgs),
     /// List what could not be stored, show it, or remove it after repair
     DeadLetters(dead_letters::DeadLettersArgs),
+    /// List the members of the cluster
+    Members(members::MembersArgs),
+    /// Tell a node to give up what it holds, and wait until it has
+    Drain(drain::DrainArgs),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -99,6 +105,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => backup::restore(&args, &settings.load()?),
         Command::HistoryEpoch(args) => history_epoch::run(&args, &settings.load()?),
         Command::DeadLetters(args) => dead_letters::run(&args, &settings.load()?),
+        Command::Members(args) => members::run(&args, &settings.load()?),
+        Command::Drain(args) => drain::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ use crate::config::Loaded;
 const FAULT: u8 = 70;
 
 pub(super) fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    loaded.config.may_serve()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     // Boxed: what the server holds while it runs need not lie on the main thread's stack.

@@ -38,6 +38,12 @@ impl Sockets {
         taken.ok().map(|_| Place { open: Arc::clone(&self.open), _tracked: self.tasks.token() })
     }
 
+    /// How many are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// Runs a socket. [`Sockets::finished`] waits for it.
     pub(super) fn run(&self, socket: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(socket);

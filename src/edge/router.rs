@@ -8,13 +8,14 @@ use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use axum::routing::{any, get};
+use onya_actors::ports::Membership;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::Failure;
 use super::http::{
-    commands, conversations, description, entries, erasure, health, pages, queue, search, tokens, transcript,
+    commands, conversations, description, entries, erasure, health, members, pages, queue, search, tokens, transcript,
 };
 use super::{Edge, observe, ws};
 use crate::telemetry::Metrics;
@@ -69,12 +70,16 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .with_state(edge)
 }
 
-/// Everything on the port of the metrics.
-pub fn metrics_router(metrics: Metrics) -> Router {
+/// Everything on the port of the metrics; `members` if this node is one of several.
+pub fn metrics_router(metrics: Metrics, members: Option<Arc<dyn Membership>>) -> Router {
     let render = async |State(metrics): State<Metrics>| {
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
     };
-    Router::new().route("/metrics", get(render)).with_state(metrics)
+    let router = Router::new().route("/metrics", get(render)).with_state(metrics);
+    match members {
+        Some(members) => router.merge(Router::new().route("/members", get(members::show)).with_state(members)),
+        None => router,
+    }
 }
 
 /// The description of the described routes, and of the sockets beside them.

@@ -16,6 +16,7 @@ pub mod dead_letters;
 pub mod durability;
 mod erasure;
 pub mod history;
+pub mod members;
 pub mod migrations;
 pub mod observe;
 pub mod postgres;

@@ -47,6 +47,20 @@ pub const AUDIT_ACTS_TOTAL: &str = "onya_audit_acts_total";
 pub const CRASHES_TOTAL: &str = "onya_crashes_total";
 /// Sockets closed because their reader was too slow.
 pub const SLOW_CONSUMERS_TOTAL: &str = "onya_slow_consumers_total";
+/// Members of the cluster in this node's view.
+pub const MEMBERS: &str = "onya_members";
+/// Version of this node's view.
+pub const VIEW_VERSION: &str = "onya_view_version";
+/// Members that seemed dead to this node.
+pub const SUSPICIONS_TOTAL: &str = "onya_suspicions_total";
+/// Members that were found dead on this node's word.
+pub const VERDICTS_TOTAL: &str = "onya_verdicts_total";
+/// Whether this node may judge others by what it sees.
+pub const EVIDENCE_TRUSTED: &str = "onya_evidence_trusted";
+/// Rounds among the members that the database did not answer.
+pub const HEARTBEAT_FAILURES_TOTAL: &str = "onya_heartbeat_failures_total";
+/// Questions that Redis did not answer.
+pub const REDIS_FAILURES_TOTAL: &str = "onya_redis_failures_total";
 
 /// What an operator should see to in the database.
 pub const STORE_WARNINGS: &str = "onya_store_warnings";
@@ -88,7 +102,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: [Metric; 29] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -164,6 +178,43 @@ pub const METRICS: [Metric; 22] = [
     metric(AUDIT_ACTS_TOTAL, Kind::Counter, Unit::Count, &[], "Acts that were put on record"),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
     metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
+    metric(MEMBERS, Kind::Gauge, Unit::Count, &["standing"], "Members of the cluster in this node's view, by standing"),
+    metric(VIEW_VERSION, Kind::Gauge, Unit::Count, &[], "Version of this node's view of the members"),
+    metric(
+        SUSPICIONS_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["evidence"],
+        "Members that seemed dead to this node, by what spoke against them",
+    ),
+    metric(
+        VERDICTS_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["evidence"],
+        "Members that were found dead on this node's word, by what spoke against them",
+    ),
+    metric(
+        EVIDENCE_TRUSTED,
+        Kind::Gauge,
+        Unit::Count,
+        &["source"],
+        "Whether this node may judge others by what it sees of their leases and heartbeats, 1 or 0",
+    ),
+    metric(
+        HEARTBEAT_FAILURES_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Rounds among the members, heartbeats included, that the database did not answer",
+    ),
+    metric(
+        REDIS_FAILURES_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["of"],
+        "Renewals of the lease and hints that Redis did not answer",
+    ),
     metric(
         STORE_WARNINGS,
         Kind::Gauge,

@@ -9,7 +9,7 @@ use onya_actors::{Expelled, Identity, Roster};
 use onya_core::Incarnation;
 use onya_core::cluster::{Standing, Times};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,7 +24,7 @@ struct Node {
     placement: watch::Receiver<Arc<Placement>>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    leases: JoinHandle<()>,
+    renewing: JoinSet<()>,
 }
 
 impl Node {
@@ -37,12 +37,14 @@ impl Node {
         let ports = (member as _, Some(Arc::clone(&leases) as _));
         let roster = Roster::start(identity, ports, Times::default(), (&tasks, stop.clone())).await.unwrap();
         roster.ready().await.unwrap();
-        Self { me, placement: roster.placement(), roster, tasks, stop, leases: tokio::spawn(leases.run()) }
+        let mut renewing = JoinSet::new();
+        renewing.spawn(leases.run());
+        Self { me, placement: roster.placement(), roster, tasks, stop, renewing }
     }
 
     /// Ends without a word.
-    async fn kill(&self) {
-        self.leases.abort();
+    async fn kill(&mut self) {
+        self.renewing.abort_all();
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -75,7 +77,7 @@ async fn three(cluster: &MemoryCluster) -> [Node; 3] {
 #[tokio::test(start_paused = true)]
 async fn one_of_three_that_is_killed_leaves_every_view_within_4_s() {
     let cluster = MemoryCluster::new(Times::default());
-    let [mut a, b, mut c] = three(&cluster).await;
+    let [mut a, mut b, mut c] = three(&cluster).await;
     b.kill().await;
     let killed_at = Instant::now();
     a.sees(&["a", "c"]).await;
@@ -89,7 +91,7 @@ async fn one_of_three_that_is_killed_leaves_every_view_within_4_s() {
 async fn without_leases_it_takes_9_s_and_so_it_does_for_two_of_three() {
     let cluster = MemoryCluster::new(Times::default());
     cluster.set_leases_down(true);
-    let [mut a, b, mut c] = three(&cluster).await;
+    let [mut a, mut b, mut c] = three(&cluster).await;
     b.kill().await;
     let killed_at = Instant::now();
     a.sees(&["a", "c"]).await;
@@ -97,7 +99,7 @@ async fn without_leases_it_takes_9_s_and_so_it_does_for_two_of_three() {
     assert!(killed_at.elapsed() <= Duration::from_secs(9), "{:?}", killed_at.elapsed());
 
     let cluster = MemoryCluster::new(Times::default());
-    let [a, b, mut c] = three(&cluster).await;
+    let [mut a, mut b, mut c] = three(&cluster).await;
     a.kill().await;
     b.kill().await;
     let killed_at = Instant::now();
@@ -146,8 +148,8 @@ async fn a_node_whose_name_is_taken_over_is_told_so_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_found_dead_is_told_so() {
     let cluster = MemoryCluster::new(Times::default());
-    let [a, b, c] = three(&cluster).await;
-    a.leases.abort();
+    let [mut a, b, c] = three(&cluster).await;
+    a.renewing.abort_all();
     // Nobody hears of it while it stands still; here its rounds are all that stops.
     a.stop.cancel();
     sleep(SETTLED).await;

@@ -7,6 +7,7 @@ pub(super) mod description;
 pub(super) mod entries;
 pub(super) mod erasure;
 pub(super) mod health;
+pub(super) mod members;
 pub(super) mod pages;
 pub(super) mod queue;
 pub(super) mod responses;

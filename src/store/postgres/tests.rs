@@ -1,6 +1,7 @@
 //! What is particular to Postgres, and its place in the contract suite.
 
 mod locks;
+mod members;
 mod partitions;
 mod race;
 mod reading;
