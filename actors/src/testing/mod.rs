@@ -1,11 +1,13 @@
 //! In-memory ports with fault injection, for tests: nothing here is durable.
 
 mod audit;
+mod cluster;
 mod log;
 mod model;
 mod world;
 
 pub use audit::MemoryAudit;
+pub use cluster::MemoryCluster;
 pub use log::{Fault, MemoryLog};
 pub use model::{Asked, Line, ScriptedModel};
 pub use world::{PausedClock, SeededRandom};
