@@ -1,11 +1,11 @@
 //! What all running parts share: the ports, the settings, and each other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use onya_core::conversation::Role;
-use onya_core::{ConversationId, Incarnation, ParticipantId};
 use onya_core::desk::Waiting;
+use onya_core::{ConversationId, Incarnation, ParticipantId};
 use onya_protocol::ErrorCode;
 use onya_protocol::peer::ToEdge;
 use tokio_util::task::TaskTracker;

@@ -117,7 +117,8 @@ impl Actor for ConversationActor {
         let loaded = myself.clone();
         let may_claim = system.may_claim(id);
         system.tasks.spawn(async move {
-            let claim = if may_claim { guarded(log.claim(id, limit)).await } else { guarded(log.reclaim(id, limit)).await };
+            let claim =
+                if may_claim { guarded(log.claim(id, limit)).await } else { guarded(log.reclaim(id, limit)).await };
             let _ = loaded.cast(Message::Loaded(claim));
         });
         let counted = Counted::new(&system);

@@ -166,7 +166,7 @@ impl Directory {
         let tail = tail_for(system, viewer).await?;
         viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()));
         if let Some(peers) = &system.peers {
-            peers.still_adrift(row.id);
+            peers.adrift(row.id);
         }
         Ok(())
     }
@@ -304,8 +304,7 @@ async fn tail_for(system: &Arc<System>, viewer: &Viewer) -> Result<Tail, Refusal
 
 fn standing<'a>(system: &System, tail: &'a Tail) -> Standing<'a> {
     let Summary { id, last_seq, control, control_version, language, epoch, turn, .. } = &tail.summary;
-    let live_turn =
-        |(turn, attempt): (Seq, u32)| LiveTurn { turn, epoch: *epoch, attempt, text: String::new() };
+    let live_turn = |(turn, attempt): (Seq, u32)| LiveTurn { turn, epoch: *epoch, attempt, text: String::new() };
     Standing {
         conversation: *id,
         history_epoch: system.history_epoch,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use onya_core::{ConversationId, Incarnation};
 
+use super::Directory;
 use super::course::{Course, Owner};
 use super::row::Row;
-use super::Directory;
 use crate::conversation::{Command, Refused, text_bytes};
 use crate::guard::guarded;
 use crate::relay::{OwnerLink, Peers};
@@ -176,7 +176,9 @@ impl Directory {
         (owner, commands): (Option<Incarnation>, Vec<Command>),
     ) {
         let Some(peers) = &system.peers else {
-            return commands.into_iter().for_each(|command| command.reply.busy("the conversation is being loaded again"));
+            return commands
+                .into_iter()
+                .for_each(|command| command.reply.busy("the conversation is being loaded again"));
         };
         let hint = owner.or_else(|| peers.placement().owner(row.id).filter(|owner| *owner != peers.me()));
         {

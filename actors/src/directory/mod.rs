@@ -21,11 +21,11 @@ use std::time::Duration;
 use dashmap::DashMap;
 use onya_core::ConversationId;
 use onya_protocol::{ErrorCode, Refusal, Typing};
-use tokio::time::Instant;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent};
+use tokio::time::Instant;
 
-use self::row::lock;
 pub(crate) use self::row::Row;
+use self::row::lock;
 use crate::connection::{Attempt, Published, Subscriber};
 use crate::conversation::{Admission, ConversationActor, Handle, Message};
 use crate::system::System;

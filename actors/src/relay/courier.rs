@@ -1,7 +1,7 @@
 //! Keeps links to all members, and sends on what waits: commands whose way was not known, readers who are adrift.
 //!
-//! One task looks after everything that waits, whenever something has changed and ten times a second; one task a member
-//! keeps the link to it.
+//! One task looks after everything that waits, whenever something has changed and ten times a second while something
+//! waits; one task a member keeps the link to it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Courier {
                         Err(_) => return,
                     },
                     () = peers.stirred.notified() => {}
-                    () = sleep(LOOK_EVERY) => {}
+                    () = sleep(LOOK_EVERY), if peers.has_waiting() => {}
                     () = peers.ended.cancelled() => return,
                 }
             }
@@ -84,7 +84,12 @@ impl Courier {
         let adrift = peers.take_adrift();
         if !adrift.is_empty() {
             let system = Arc::clone(&self.system);
-            self.system.tasks.spawn(async move { system.directory.reattach(&system, adrift).await });
+            self.system.tasks.spawn(async move {
+                system.directory.reattach(&system, adrift).await;
+                let Some(peers) = system.peers.as_ref().filter(|peers| peers.has_adrift()) else { return };
+                sleep(LOOK_EVERY).await;
+                peers.stir();
+            });
         }
     }
 }

@@ -131,13 +131,24 @@ impl Peers {
         self.lock_adrift().push(conversation);
     }
 
+    pub(super) fn has_adrift(&self) -> bool {
+        !self.lock_adrift().is_empty()
+    }
+
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     pub(super) fn take_adrift(&self) -> Vec<ConversationId> {
         mem::take(&mut *self.lock_adrift())
     }
 
     /// This conversation has commands that are not answered.
     pub(crate) fn awaits(&self, conversation: ConversationId) {
-        self.waiting.insert(conversation);
+        // The first is what the courier's clock is started for.
+        if self.waiting.insert(conversation) && self.waiting.len() == 1 {
+            self.stir();
+        }
     }
 
     /// Something that waits may go on now.

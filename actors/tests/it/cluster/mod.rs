@@ -4,4 +4,5 @@ mod commands;
 mod moves;
 mod readers;
 mod takeover;
+mod walk;
 mod world;

@@ -80,7 +80,8 @@ async fn a_lost_link_is_no_gap_for_the_reader() {
     nodes.say(owner, "two").await.unwrap();
     nodes.settle().await;
     nodes.cluster.mend();
-    let synced = reader.until(|frame| if let ServerFrame::Synced(synced) = frame { Some(synced.clone()) } else { None });
+    let synced =
+        reader.until(|frame| if let ServerFrame::Synced(synced) = frame { Some(synced.clone()) } else { None });
     let synced = synced.await;
     assert!(synced.recovered);
     assert_eq!(synced.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4]);
@@ -129,7 +130,8 @@ async fn the_death_of_the_owner_costs_a_reader_a_new_attempt_and_nothing_else() 
     asked.end(ModelEnd::Complete);
     assert_eq!(reader.until(seq).await, 5);
     nodes.settle().await;
-    let ends: Vec<_> = nodes.entries().into_iter().filter(|entry| matches!(entry.event, Event::TurnEnded { .. })).collect();
+    let ends: Vec<_> =
+        nodes.entries().into_iter().filter(|entry| matches!(entry.event, Event::TurnEnded { .. })).collect();
     assert_eq!(ends.len(), 1, "the dead owner's end was refused");
     let Event::TurnEnded { outcome: Outcome::Final, text, .. } = &ends[0].event else { panic!() };
     assert_eq!(text, "Hello again");

@@ -21,7 +21,6 @@ pub const NAMES: [&str; 3] = ["a", "b", "c"];
 pub struct Node {
     pub me: Incarnation,
     pub sessions: Sessions,
-    pub log: Arc<MemoryLog>,
     pub model: Arc<ScriptedModel>,
 }
 
@@ -76,7 +75,7 @@ impl Nodes {
         };
         let sessions = Sessions::start(ports, self.settings.clone()).await.unwrap();
         self.cluster.serve(me, sessions.clone());
-        self.nodes.push(Node { me, sessions, log, model });
+        self.nodes.push(Node { me, sessions, model });
         self.nodes.len() - 1
     }
 
@@ -114,13 +113,17 @@ impl Nodes {
     }
 
     pub async fn request(&self, node: usize, who: u128, action: Action) -> Result<Ack, Refusal> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.request_as(node, (who, &format!("m{number}")), action).await
+    }
+
+    pub async fn request_as(&self, node: usize, (who, id): (u128, &str), action: Action) -> Result<Ack, Refusal> {
         let role = match who {
             CUSTOMER => Role::Customer,
             SUPERVISOR => Role::Supervisor,
             _ => Role::Agent,
         };
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let client_msg_id = ClientMsgId::new(format!("m{number}")).unwrap();
+        let client_msg_id = ClientMsgId::new(id).unwrap();
         let request = Request { by: person(who, role), client_msg_id, after: None, action };
         self.nodes[node].sessions.request(self.id, request, None).await
     }
