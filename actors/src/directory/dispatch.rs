@@ -85,7 +85,7 @@ impl Directory {
             Way::Here => {
                 while let Some(command) = course.pop_unsent() {
                     if let Err(command) = self.submit_here(system, row.id, command) {
-                        return course.unpop(command);
+                        return course.unpop(*command);
                     }
                 }
             }
@@ -103,7 +103,7 @@ impl Directory {
         };
         let mut course = row.course();
         if let Some(course) = course.as_mut().filter(|course| course.is_moving()) {
-            return course.push(command);
+            return course.push(*command);
         }
         drop(course);
         let system = Arc::clone(system);
@@ -121,7 +121,7 @@ impl Directory {
         system: &Arc<System>,
         conversation: ConversationId,
         mut command: Command,
-    ) -> Result<(), Command> {
+    ) -> Result<(), Box<Command>> {
         for _ in 0..HAND_OVER_ATTEMPTS {
             if system.hands_over(&self.row(conversation)) {
                 break;
@@ -142,7 +142,7 @@ impl Directory {
                 Err(returned) => command = returned.command,
             }
         }
-        Err(command)
+        Err(Box::new(command))
     }
 
     /// Which way the conversation is, now.
