@@ -177,7 +177,7 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     upkeep.look().await;
     let redis = redis::connect(config).await?;
     let model: Arc<dyn Model> = llm::build(settings::llm(config), Arc::clone(&clock), Arc::clone(&random))?;
-    let world = Ports { log: Arc::clone(&log), audit, model, clock, random: Arc::clone(&random) };
+    let world = Ports { log: Arc::clone(&log), audit, model, clock, random: Arc::clone(&random), cluster: None };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
     let mut parts: Vec<Box<dyn Probe>> =
         vec![Box::new(probes::StoreProbe(Arc::clone(&log))), Box::new(probes::ModelProbe::new(&config.llm))];

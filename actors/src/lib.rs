@@ -29,6 +29,7 @@ pub mod ports;
 mod reading;
 mod record;
 mod relay;
+mod release;
 mod sessions;
 mod settings;
 mod supervisor;

@@ -14,7 +14,7 @@ use futures::stream::BoxStream;
 use onya_core::cluster::MemberRole;
 use onya_core::conversation::{Entry, Failure, Head, Key, KnownKey, Prompt, Snapshot, State, View};
 use onya_core::desk::Waiting;
-use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
+use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Seq, Timestamp};
 pub use search::{Hit, Piece, Place, Search};
 use uuid::Uuid;
 
@@ -39,8 +39,15 @@ pub trait EventLog: Erasure {
     /// epoch goes up, the nonce is new, and what is read cannot be overtaken by an earlier owner.
     async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError>;
 
+    /// The same, but only if this incarnation owns the conversation already.
+    async fn reclaim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError>;
+
     /// Gives up ownership of conversations that are still held with these fences. A later claim by anybody succeeds.
     async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError>;
+
+    /// Gives up ownership of a conversation that this incarnation owns and that is not in its memory: nothing of it may be
+    /// on its way to the store. Without effect if it owns it not.
+    async fn release_idle(&self, conversation: ConversationId) -> Result<(), StoreError>;
 
     /// Marks this incarnation as ended: whatever it still owns is free for others. It writes nothing after this.
     async fn retire(&self) -> Result<(), StoreError>;
@@ -79,7 +86,7 @@ pub trait EventLog: Erasure {
 
     /// Conversations that nobody alive but this incarnation may own, and that need an owner now: a timer is due by
     /// `now`, or a turn is open and the owner is dead or absent. At most `limit`, longest overdue first.
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError>;
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError>;
 
     /// Everybody who waits for a person.
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
@@ -184,13 +191,24 @@ pub struct TailLimit {
     pub bytes: usize,
 }
 
+/// A conversation that needs an owner now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Whether this incarnation owns it; otherwise nobody alive does.
+    pub owned: bool,
+}
+
 /// The outcome of a claim.
 #[derive(Clone, Debug)]
 pub enum Claim {
     /// This incarnation owns it now.
     Owned(Box<Owned>),
     /// Another incarnation, not known to be dead, owns it.
-    OwnedByOther(Uuid),
+    OwnedByOther(Incarnation),
+    /// Nobody owns it, and only its owner asked. Only a [`EventLog::reclaim`] has this outcome.
+    Free,
     /// There is no such conversation.
     NotFound,
 }
@@ -280,6 +298,8 @@ pub struct Summary {
     pub control: onya_core::conversation::Control,
     /// Number of changes of control.
     pub control_version: u64,
+    /// The incarnation that owns it; it may be dead.
+    pub owner: Option<Incarnation>,
     /// The newest claim's epoch; 0 if there was none.
     pub epoch: u64,
     /// The open turn and its attempt.

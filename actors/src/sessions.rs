@@ -5,30 +5,31 @@ use std::time::Duration;
 
 use onya_core::conversation::{Ack, Actor as Person, Request, State};
 use onya_core::desk::Waiting;
-use onya_core::{AssignmentId, ConversationId, ParticipantId};
+use onya_core::{AssignmentId, ConversationId, Incarnation, ParticipantId};
 use onya_protocol::{CloseCode, Cursor, ErrorCode, Refusal};
 use ractor::{Actor, ActorCell};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::{CustomerConnection, Registry, StaffConnection};
-use crate::conversation::{Message, Refused, Reply, busy};
+use crate::conversation::{Command, Message, Reply, busy};
 use crate::desk::Desk;
 use crate::directory::DirectoryActor;
 use crate::persistence::{Bounds, Persistence};
-use crate::ports::{AuditLog, Clock, EventLog, Model, NewConversation, Opening, Random, StoreError};
+use crate::ports::{AuditLog, Clock, Cluster, EventLog, Model, NewConversation, Opening, Random, StoreError};
 use crate::reading::not_on_record;
 use crate::record::Recorder;
 use crate::record::{LOGGED_IN, Looked, act, role_name};
+use crate::relay::{self, EdgeLink, Peers};
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 use crate::sweeper::Sweeper;
 use crate::system::{Parts, System};
 
+/// How long sockets that were told to come back elsewhere may take, once the last of them was due to.
+const SOCKETS_LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// Longest wait for tasks after the last actor has left: calls of the store that are bounded by its own time-outs.
 const TASKS_END_LIMIT: Duration = Duration::from_secs(5);
-/// Releases sent to the store at once.
-const RELEASES_AT_ONCE: usize = 500;
 
 /// What the actors need from the world.
 #[derive(Clone)]
@@ -43,6 +44,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
+    /// The other nodes; none if this is the only one.
+    pub cluster: Option<Cluster>,
 }
 
 /// Why the system did not start.
@@ -84,6 +87,7 @@ impl Sessions {
         let system =
             System::new(Parts { ports, settings, history_epoch, persistence, desk, registry, recorder, tasks });
         system.desk.serve(&system);
+        relay::start(&system);
         DirectoryActor::spawn_linked(None, DirectoryActor, Arc::clone(&system), root.clone()).await?;
         Sweeper::spawn_linked(None, Sweeper, Arc::clone(&system), root.clone()).await?;
         Ok(Self { system, failed, root })
@@ -91,7 +95,7 @@ impl Sessions {
 
     /// Creates the customer's conversation, or finds the one that is open.
     pub async fn open(&self, customer: ParticipantId, language: &str) -> Result<Opening, Refusal> {
-        if self.system.is_draining() {
+        if self.system.is_draining() && self.system.peers.is_none() {
             return Err(busy("this server is shutting down"));
         }
         let (random, now) = (&self.system.random, self.system.clock.now());
@@ -120,33 +124,19 @@ impl Sessions {
         traceparent: Option<String>,
     ) -> Result<Ack, Refusal> {
         let (reply, outcome) = Reply::to_caller(conversation, &request);
-        self.submit(conversation, request, traceparent, reply);
+        self.submit(conversation, Command { request, traceparent, reply });
         outcome.await.unwrap_or_else(|_| Err(Refusal::new(ErrorCode::Unknown, "the outcome is not known")))
     }
 
-    /// Sends a command; its outcome goes to `reply`.
-    pub(crate) fn submit(
-        &self,
-        conversation: ConversationId,
-        mut request: Request,
-        traceparent: Option<String>,
-        mut reply: Reply,
-    ) {
-        // An actor that leaves between the look-up and the hand-over is replaced by the next look-up.
-        for _ in 0..3 {
-            let handle = match self.system.directory.activate(&self.system, conversation) {
-                Ok(handle) => handle,
-                Err(refusal) => return reply.refuse(refusal),
-            };
-            match handle.submit(request, traceparent.clone(), reply) {
-                Ok(()) => return,
-                Err(returned) if returned.why == Refused::Full => {
-                    return returned.reply.busy("too much waits to be stored");
-                }
-                Err(returned) => (request, reply) = (returned.request, returned.reply),
-            }
-        }
-        reply.busy("the conversation is being loaded again");
+    /// Sends a command; its outcome goes to its reply.
+    pub(crate) fn submit(&self, conversation: ConversationId, command: Command) {
+        self.system.directory.dispatch(&self.system, conversation, command);
+    }
+
+    /// Takes a link from another node of the cluster, which holds sockets and asks. `None` on a node that is alone.
+    #[must_use]
+    pub fn accept_edge(&self, edge: Incarnation) -> Option<Arc<EdgeLink>> {
+        self.system.peers.as_ref().map(|peers| peers.accept(edge, &self.system))
     }
 
     /// Connects a customer's socket to one conversation and brings it up to date.
@@ -200,28 +190,40 @@ impl Sessions {
     }
 
     /// Shuts down in order: no new work, replies in progress finish within their limit, batches are flushed,
-    /// ownership is given up, sockets are closed. Sockets are told when the shutdown begins.
+    /// ownership is given up, sockets are closed. Sockets are told when the shutdown begins. In a cluster the other nodes
+    /// are told first, and commands and readers go to them as conversations do.
     pub async fn drain(&self) {
         let system = &self.system;
+        if let Some(peers) = &system.peers
+            && let Err(error) = peers.membership().drain().await
+        {
+            tracing::warn!(%error, "the other nodes could not be told of the shutdown");
+        }
         system.start_draining();
         system.registry.say_goaway(system.settings.goaway_spread_ms, &*system.random);
         system.live_actors.close();
         system.directory.tell_all(|| Message::Drain);
+        if let Some(peers) = &system.peers {
+            system.directory.set_adrift(system, peers);
+        }
         let limit = Duration::from_millis(system.settings.drain_reply_limit_ms);
         if tokio::time::timeout(limit, system.live_actors.wait()).await.is_err() {
-            tracing::warn!("replies in progress are abandoned; they run again at the next start");
+            tracing::warn!("replies in progress are abandoned; they run again at the next owner");
             system.directory.tell_all(|| Message::AbandonReply);
             system.live_actors.wait().await;
         }
-        for held in system.take_releases().chunks(RELEASES_AT_ONCE) {
-            if let Err(error) = system.log.release(held).await {
-                tracing::warn!(%error, "ownership could not be given up; the next owner will claim it");
-            }
+        if system.peers.as_ref().is_some_and(Peers::has_heir) {
+            // Each has its moment to come back elsewhere, and closes this one then.
+            let spread = Duration::from_millis(system.settings.goaway_spread_ms) + SOCKETS_LEAVE_LIMIT;
+            let _ = tokio::time::timeout(spread, system.registry.emptied()).await;
         }
         if let Err(error) = system.log.retire().await {
             tracing::warn!(%error, "this process could not be marked as ended; the next start under its name does it");
         }
         system.registry.close_all(CloseCode::Shutdown);
+        if let Some(peers) = &system.peers {
+            peers.end();
+        }
         system.recorder.close();
         self.root.stop(None);
         system.tasks.close();

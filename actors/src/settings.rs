@@ -48,6 +48,13 @@ pub struct Settings {
     pub sweep_interval_ms: u64,
 }
 
+impl Settings {
+    /// What a reader is shown of a log: texts of the server, and how many of the newest entries.
+    pub(crate) const fn shown(&self) -> (&Notices, usize) {
+        (&self.notices, self.snapshot_entries)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

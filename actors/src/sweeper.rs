@@ -13,7 +13,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use uuid::Uuid;
 
 use crate::guard::guarded;
-use crate::ports::{Closed, StoreError};
+use crate::ports::{Closed, Due, StoreError};
 use crate::system::System;
 
 /// Conversations woken in one sweep.
@@ -26,7 +26,7 @@ pub(crate) struct Sweeper;
 #[derive(Debug)]
 pub(crate) enum SweeperMessage {
     Sweep,
-    Swept { due: Result<Vec<onya_core::ConversationId>, StoreError>, history: Result<Uuid, StoreError> },
+    Swept { due: Result<Vec<Due>, StoreError>, history: Result<Uuid, StoreError> },
     Scheduled(Result<Option<Closed>, StoreError>),
 }
 
@@ -77,7 +77,7 @@ impl Actor for Sweeper {
                 sweeper.schedule_retention(&myself);
                 let system = Arc::clone(&sweeper.system);
                 sweeper.system.tasks.spawn(async move {
-                    let due = guarded(system.log.due(system.clock.now(), PER_SWEEP)).await;
+                    let due = guarded(system.log.due(system.clock.now(), system.due_limit(PER_SWEEP))).await;
                     let history = guarded(system.log.history_epoch()).await;
                     let _ = myself.cast(SweeperMessage::Swept { due, history });
                 });
@@ -113,13 +113,17 @@ impl SweeperState {
         });
     }
 
-    fn wake(&mut self, due: Result<Vec<onya_core::ConversationId>, StoreError>) {
+    fn wake(&mut self, due: Result<Vec<Due>, StoreError>) {
         match due {
             Ok(due) => {
                 self.failing = false;
-                for conversation in due {
-                    // Refused only while draining, when nothing should wake.
-                    let _ = self.system.directory.activate(&self.system, conversation);
+                let ours = due.into_iter().filter(|due| due.owned || self.system.may_claim(due.conversation));
+                for due in ours.take(PER_SWEEP) {
+                    // Refused only while draining, when nothing should wake here.
+                    let refused = self.system.directory.activate(&self.system, due.conversation).is_err();
+                    if refused && self.system.peers.is_some() {
+                        self.system.directory.let_go_soon(&self.system, due.conversation);
+                    }
                 }
             }
             Err(error) if !self.failing => {

@@ -1,21 +1,25 @@
 //! What all running parts share: the ports, the settings, and each other.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use onya_core::conversation::Role;
-use onya_core::{ConversationId, ParticipantId};
+use onya_core::desk::Waiting;
+use onya_core::{ConversationId, Incarnation, ParticipantId};
 use onya_protocol::ErrorCode;
+use onya_protocol::peer::ToEdge;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::connection::Registry;
 use crate::conversation::WaitingText;
 use crate::desk::Desk;
-use crate::directory::Directory;
+use crate::directory::{Directory, Row};
 use crate::persistence::Persistence;
-use crate::ports::{Clock, EventLog, Fence, Model, Random};
+use crate::ports::{Clock, EventLog, Model, Random};
 use crate::record::{Recorder, Refused, role_name};
+use crate::relay::Peers;
+use crate::release::Releases;
 use crate::settings::Settings;
 
 pub(crate) struct System {
@@ -37,8 +41,11 @@ pub(crate) struct System {
     pub(crate) tasks: TaskTracker,
     /// One token for each live conversation.
     pub(crate) live_actors: TaskTracker,
+    /// The other nodes; none if this is the only one.
+    pub(crate) peers: Option<Peers>,
+    /// Gives up ownership.
+    pub(crate) releases: Releases,
     draining: AtomicBool,
-    to_release: Mutex<Vec<(ConversationId, Fence)>>,
 }
 
 /// What a [`System`] is made of.
@@ -71,8 +78,9 @@ impl System {
             recorder,
             tasks,
             live_actors: TaskTracker::new(),
+            peers: ports.cluster.map(Peers::new),
+            releases: Releases::default(),
             draining: AtomicBool::new(false),
-            to_release: Mutex::default(),
         })
     }
 
@@ -95,12 +103,47 @@ impl System {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Notes that this ownership is to be given up when the batches are flushed.
-    pub(crate) fn release_later(&self, conversation: ConversationId, fence: Fence) {
-        self.to_release.lock().unwrap_or_else(PoisonError::into_inner).push((conversation, fence));
+    /// Who should own the conversation, as far as is known; `None` if this is the only node.
+    pub(crate) fn wished_owner(&self, conversation: ConversationId) -> Option<Incarnation> {
+        self.peers.as_ref()?.placement().owner(conversation)
     }
 
-    pub(crate) fn take_releases(&self) -> Vec<(ConversationId, Fence)> {
-        std::mem::take(&mut self.to_release.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Whether this is this node.
+    pub(crate) fn is_this(&self, member: Incarnation) -> bool {
+        self.peers.as_ref().is_some_and(|peers| peers.me() == member)
+    }
+
+    /// Whether this node may claim the conversation if nobody owns it. Others do not: who reads has registered with the
+    /// node that should.
+    pub(crate) fn may_claim(&self, conversation: ConversationId) -> bool {
+        self.peers.as_ref().is_none_or(|peers| peers.placement().owner(conversation) == Some(peers.me()))
+    }
+
+    /// How many due conversations to ask the store for, to find about so many of this node's own among them.
+    pub(crate) fn due_limit(&self, own: usize) -> usize {
+        const MOST_MEMBERS: usize = 50;
+        let members = self.peers.as_ref().map_or(1, |peers| peers.placement().view.members.len());
+        own * members.clamp(1, MOST_MEMBERS)
+    }
+
+    /// Lets every desk know that a customer waits.
+    pub(crate) fn customer_waits(&self, waiting: Waiting) {
+        if let Some(peers) = &self.peers {
+            peers.tell_edges(&ToEdge::Waits(Box::new(waiting.clone())));
+        }
+        self.desk.waits(waiting);
+    }
+
+    /// Lets every desk know that a customer waits no more.
+    pub(crate) fn customer_waits_no_more(&self, conversation: ConversationId) {
+        if let Some(peers) = &self.peers {
+            peers.tell_edges(&ToEdge::WaitsNoMore { conversation });
+        }
+        self.desk.waits_no_more(conversation);
+    }
+
+    /// Whether commands for the conversation go to another node from now on.
+    pub(crate) fn hands_over(&self, row: &Row) -> bool {
+        self.peers.is_some() && self.is_draining() && !row.is_live()
     }
 }

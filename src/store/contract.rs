@@ -132,6 +132,8 @@ suite! {
         a_live_owner_is_not_robbed
         a_new_start_under_a_name_makes_the_old_one_dead
         a_release_lets_anybody_claim_and_ends_the_old_fence
+        who_owns_nothing_of_it_reclaims_nothing
+        what_is_given_up_idle_is_free_and_only_its_owner_gives_it_up
         a_claim_by_the_owner_itself_ends_its_earlier_fence
         only_a_live_member_claims
         snapshot_and_rest_are_the_whole_log

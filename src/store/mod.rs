@@ -220,6 +220,15 @@ async fn whole(settings: &Settings) -> Result<Source, ConnectError> {
     }
 }
 
+/// What a claim may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Take {
+    /// What nobody alive owns, and what this incarnation owns already.
+    IfFree,
+    /// Only the latter.
+    OnlyOwn,
+}
+
 /// An open store, under each of its ports.
 #[derive(Clone)]
 pub struct Store {

@@ -4,10 +4,10 @@
 //! database can compare it. Both backends use these rows, and only bind and fetch them.
 
 use onya_actors::planted;
-use onya_actors::ports::{Append, Fence, Link, Opening, StoreError, Summary};
+use onya_actors::ports::{Append, Due, Fence, Link, Opening, StoreError, Summary};
 use onya_core::conversation::{Commitment, Control, Entry, Event, Head, Key, KnownKey};
 use onya_core::desk::Waiting;
-use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
+use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Seq, Timestamp};
 use rand::Rng as _;
 use serde::Serialize;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ pub(super) type EntryRow = (i64, i64, i64, String, Option<Uuid>, Option<String>,
 pub(super) type KeyRow = (i64, Uuid, String, Vec<u8>);
 
 /// The columns `id, customer, language, opened_at, last_seq, control, control_version, epoch, turn_seq, turn_attempt`.
-pub(super) type SummaryRow = (Uuid, Uuid, String, i64, i64, String, i64, i64, Option<i64>, Option<i64>);
+pub(super) type SummaryRow = (Uuid, Uuid, String, i64, i64, String, i64, Option<Uuid>, i64, Option<i64>, Option<i64>);
 
 /// The columns `conversation, control_version, queued`.
 pub(super) type WaitingRow = (Uuid, i64, String);
@@ -263,7 +263,8 @@ fn key(participant: Uuid, client_msg_id: String, commitment: &[u8]) -> Result<Ke
 
 /// Reads a conversation's row.
 pub(super) fn summary(row: SummaryRow) -> Result<Summary, StoreError> {
-    let (id, customer, language, opened_at, last_seq, control, control_version, epoch, turn_seq, turn_attempt) = row;
+    let (id, customer, language, opened_at, last_seq, control, control_version, owner, epoch, turn_seq, turn_attempt) =
+        row;
     let attempt = |attempt: i64| u32::try_from(attempt).map_err(|_| corrupt("an attempt"));
     Ok(Summary {
         id: ConversationId(id),
@@ -273,12 +274,18 @@ pub(super) fn summary(row: SummaryRow) -> Result<Summary, StoreError> {
         last_seq: position(last_seq)?,
         control: parse(&control, "a control")?,
         control_version: position(control_version)?,
+        owner: owner.map(Incarnation),
         epoch: position(epoch)?,
         turn: match turn_seq.zip(turn_attempt) {
             Some((turn, number)) => Some((position(turn)?, attempt(number)?)),
             None => None,
         },
     })
+}
+
+/// Reads a conversation that needs an owner, and whether it is ours.
+pub(super) const fn due((id, owned): (Uuid, bool)) -> Due {
+    Due { conversation: ConversationId(id), owned }
 }
 
 /// Reads what stood in the way of a creation: its id, and whether it is the same customer's.

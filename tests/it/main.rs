@@ -18,6 +18,7 @@ mod backup;
 mod bad_input;
 mod chat;
 mod cli;
+mod cluster;
 mod dead_letters;
 mod erasure;
 mod handoff;

@@ -8,9 +8,9 @@ use onya_protocol::{CloseCode, Cursor, CustomerFrame, ErrorCode, Position, Refus
 
 use super::queue::{SendQueue, SendQueueLimits};
 use super::registry::Registration;
-use super::subscriber::{Published, Subscriber};
+use super::subscriber::Subscriber;
 use crate::Sessions;
-use crate::conversation::Reply;
+use crate::conversation::{Command, Reply};
 
 /// One socket of a customer. Dropping it unsubscribes.
 pub struct CustomerConnection {
@@ -103,12 +103,12 @@ impl CustomerConnection {
     fn submit(&self, client_msg_id: ClientMsgId, after: Option<ClientMsgId>, action: Action, trace: Option<String>) {
         let request = Request { by: self.who.clone(), client_msg_id, after, action };
         let reply = Reply::to_socket(self.conversation, &request, &self.queue);
-        self.sessions.submit(self.conversation, request, trace, reply);
+        self.sessions.submit(self.conversation, Command { request, traceparent: trace, reply });
     }
 
     fn typing(&self, active: bool) {
         let typing = typing(&self.who, self.conversation, active);
-        self.sessions.system.directory.publish(self.conversation, &Published::Typing(typing));
+        self.sessions.system.directory.publish_typing(&self.sessions.system, typing);
     }
 
     fn refuse(&self, refusal: Refusal) {
@@ -119,7 +119,7 @@ impl CustomerConnection {
 
 impl Drop for CustomerConnection {
     fn drop(&mut self) {
-        self.sessions.system.directory.unsubscribe(&self.subscriber);
+        self.sessions.system.directory.unsubscribe(&self.sessions.system, &self.subscriber);
     }
 }
 

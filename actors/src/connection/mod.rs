@@ -10,11 +10,13 @@ mod registry;
 mod staff;
 mod subscriber;
 mod sync;
+mod viewer;
 
 pub use customer::CustomerConnection;
 pub use queue::{SendQueue, SendQueueLimits, ShortCut, Written};
 pub use staff::StaffConnection;
 
 pub(crate) use registry::Registry;
-pub(crate) use subscriber::{Published, PublishedEntry, Subscriber};
+pub(crate) use subscriber::{Attempt, Published, PublishedEntry, Subscriber};
 pub(crate) use sync::{Standing, synced};
+pub(crate) use viewer::Viewer;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use dashmap::DashMap;
 use onya_core::conversation::Role;
 use onya_protocol::{CloseCode, ServerFrame};
+use tokio::sync::Notify;
 
 use super::queue::SendQueue;
 use crate::ports::Random;
@@ -16,6 +17,7 @@ pub(crate) struct Registry {
     next: AtomicU64,
     queues: DashMap<u64, Weak<SendQueue>>,
     closed: OnceLock<CloseCode>,
+    left: Notify,
 }
 
 /// Keeps a socket registered.
@@ -44,6 +46,17 @@ impl Registry {
         }
     }
 
+    /// Resolves when no socket is open.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.queues.is_empty() {
+                return;
+            }
+            left.await;
+        }
+    }
+
     /// Closes every socket, and each that still comes.
     pub(crate) fn close_all(&self, code: CloseCode) {
         // Set before the look around: a socket that registers meanwhile is seen here or sees this.
@@ -57,6 +70,7 @@ impl Registry {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.registry.queues.remove(&self.number);
+        self.registry.left.notify_one();
         metrics::gauge!("onya_connections", "role" => role_name(self.role)).decrement(1.0);
     }
 }

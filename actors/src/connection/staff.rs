@@ -10,9 +10,9 @@ use onya_protocol::{CloseCode, Cursor, ErrorCode, Position, Refusal, ServerFrame
 use super::customer::{new_queue, push_ping, typing};
 use super::queue::SendQueue;
 use super::registry::Registration;
-use super::subscriber::{Published, Subscriber};
+use super::subscriber::Subscriber;
 use crate::Sessions;
-use crate::conversation::Reply;
+use crate::conversation::{Command, Reply};
 use crate::record::Looked;
 
 /// Conversations that one socket may watch.
@@ -53,7 +53,7 @@ impl StaffConnection {
             StaffFrame::Unwatch { conversation } => self.unwatch(conversation),
             StaffFrame::Typing { conversation, active } => {
                 let typing = typing(&self.who, conversation, active);
-                self.sessions.system.directory.publish(conversation, &Published::Typing(typing));
+                self.sessions.system.directory.publish_typing(&self.sessions.system, typing);
             }
             StaffFrame::Say { conversation, client_msg_id, after, text, traceparent } => {
                 let action = Action::Say { text, overlap: Overlap::Queue };
@@ -120,7 +120,7 @@ impl StaffConnection {
     fn unwatch(&self, conversation: ConversationId) {
         let subscriber = self.watched().remove(&conversation);
         if let Some(subscriber) = subscriber {
-            self.sessions.system.directory.unsubscribe(&subscriber);
+            self.sessions.system.directory.unsubscribe(&self.sessions.system, &subscriber);
         }
     }
 
@@ -133,7 +133,7 @@ impl StaffConnection {
     ) {
         let request = Request { by: self.who.clone(), client_msg_id, after, action };
         let reply = Reply::to_socket(conversation, &request, &self.queue);
-        self.sessions.submit(conversation, request, traceparent, reply);
+        self.sessions.submit(conversation, Command { request, traceparent, reply });
     }
 
     fn refuse(&self, conversation: Option<ConversationId>, refusal: Refusal) {
@@ -149,7 +149,7 @@ impl StaffConnection {
 impl Drop for StaffConnection {
     fn drop(&mut self) {
         for subscriber in std::mem::take(&mut *self.watched()).into_values() {
-            self.sessions.system.directory.unsubscribe(&subscriber);
+            self.sessions.system.directory.unsubscribe(&self.sessions.system, &subscriber);
         }
     }
 }

@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onya_core::conversation::View;
 use onya_core::{ConversationId, ParticipantId, Seq};
-use onya_protocol::{CloseCode, Delta, LogEntry, Reset, ServerFrame, Synced, Typing};
+use onya_protocol::peer::{EntryShown, ToEdge};
+use onya_protocol::{CloseCode, Cursor, Delta, LogEntry, Reset, ServerFrame, Synced, Typing};
+
+use uuid::Uuid;
 
 use super::queue::SendQueue;
 
@@ -29,6 +32,34 @@ pub(crate) enum Published {
     Typing(Typing),
     /// The customer's place in the queue.
     QueuePosition(usize),
+}
+
+impl Published {
+    /// As another node is told, whose readers read in these views; `None` if it finds out by itself.
+    pub(crate) fn for_edge(&self, conversation: ConversationId, customer: bool, staff: bool) -> Option<ToEdge> {
+        Some(match self {
+            Self::Entry(entry) => ToEdge::Entry(EntryShown {
+                conversation,
+                seq: entry.seq,
+                customer: entry.customer.clone().filter(|_| customer),
+                staff: entry.staff.clone().filter(|_| staff),
+                opens_turn: entry.opens_turn,
+                ends_turn: entry.ends_turn,
+                erases: entry.erases,
+            }),
+            Self::Delta(delta) => ToEdge::Delta(delta.clone()),
+            Self::Reset(reset) => ToEdge::Reset(reset.clone()),
+            Self::Typing(typing) => ToEdge::Typing(typing.clone()),
+            Self::QueuePosition(_) => return None,
+        })
+    }
+}
+
+impl From<EntryShown> for PublishedEntry {
+    fn from(shown: EntryShown) -> Self {
+        let EntryShown { seq, customer, staff, opens_turn, ends_turn, erases, .. } = shown;
+        Self { seq, customer, staff, opens_turn, ends_turn, erases }
+    }
 }
 
 /// A committed entry, in both views.
@@ -57,9 +88,13 @@ pub(crate) struct Subscriber {
 
 #[derive(Debug)]
 enum Phase {
-    Loading(Vec<Published>),
+    Loading { attempt: Attempt, waiting: Vec<Published> },
     Live(Place),
 }
+
+/// Which attempt at bringing a reader up to date: the answer to an earlier one is not shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attempt(u32);
 
 /// How far a reader was brought.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +102,7 @@ struct Place {
     position: Seq,
     /// The turn that is open at that position.
     open_turn: Option<Seq>,
+    attempt: Attempt,
 }
 
 impl Subscriber {
@@ -76,27 +112,46 @@ impl Subscriber {
         view: View,
         queue: Arc<SendQueue>,
     ) -> Arc<Self> {
-        Arc::new(Self { conversation, reader, view, queue, phase: Mutex::new(Phase::Loading(Vec::new())) })
+        let phase = Mutex::new(Phase::Loading { attempt: Attempt::default(), waiting: Vec::new() });
+        Arc::new(Self { conversation, reader, view, queue, phase })
     }
 
-    /// Begins again: until [`Self::begin`], what is published waits.
-    pub(crate) fn restart(&self) {
-        *self.lock() = Phase::Loading(Vec::new());
-    }
-
-    /// Sends the standing and then what was published since it was taken.
-    pub(crate) fn begin(&self, synced: Synced) {
+    /// Begins again: until [`Self::begin`] of this attempt, what is published waits.
+    pub(crate) fn restart(&self) -> Attempt {
         let mut phase = self.lock();
+        let attempt = match &*phase {
+            Phase::Loading { attempt, .. } => Attempt(attempt.0.wrapping_add(1)),
+            Phase::Live(place) => Attempt(place.attempt.0.wrapping_add(1)),
+        };
+        *phase = Phase::Loading { attempt, waiting: Vec::new() };
+        attempt
+    }
+
+    /// Sends the standing and then what was published since it was taken; nothing if another attempt has begun since.
+    pub(crate) fn begin(&self, begun: Attempt, synced: Synced) {
+        let mut phase = self.lock();
+        let waited = match &mut *phase {
+            Phase::Loading { attempt, waiting } if *attempt == begun => std::mem::take(waiting),
+            _ => return,
+        };
         let open_turn = synced.turn.as_ref().map(|turn| turn.turn);
-        let waited = std::mem::replace(&mut *phase, Phase::Live(Place { position: synced.position, open_turn }));
+        *phase = Phase::Live(Place { position: synced.position, open_turn, attempt: begun });
         // The standing brings the text so far; what waits before it would be continued before it.
         self.queue.withdraw(self.conversation, |_| true);
         self.queue.push(ServerFrame::Synced(synced));
-        if let Phase::Loading(waited) = waited {
-            for published in waited {
-                self.send(&mut phase, published);
-            }
+        for published in waited {
+            self.send(&mut phase, published);
         }
+    }
+
+    /// Where the reader's copy ends, to go on from there; `None` while it is being synchronised.
+    pub(crate) fn cursor(&self, history_epoch: Uuid) -> Option<Cursor> {
+        self.position().map(|seq| Cursor { history_epoch, seq })
+    }
+
+    /// Asks for the reader's socket to be closed.
+    pub(crate) fn close(&self, code: CloseCode) {
+        self.queue.close(code);
     }
 
     pub(crate) fn publish(&self, published: Published) {
@@ -108,14 +163,16 @@ impl Subscriber {
     pub(crate) fn position(&self) -> Option<Seq> {
         match &*self.lock() {
             Phase::Live(place) => Some(place.position),
-            Phase::Loading(_) => None,
+            Phase::Loading { .. } => None,
         }
     }
 
     fn send(&self, phase: &mut Phase, published: Published) {
         match phase {
-            Phase::Loading(waiting) if waiting.len() >= MAX_WAITING => self.queue.close(CloseCode::InsufficientState),
-            Phase::Loading(waiting) => waiting.push(published),
+            Phase::Loading { waiting, .. } if waiting.len() >= MAX_WAITING => {
+                self.queue.close(CloseCode::InsufficientState);
+            }
+            Phase::Loading { waiting, .. } => waiting.push(published),
             Phase::Live(place) => match published {
                 Published::Entry(entry) => self.send_entry(place, entry),
                 Published::Delta(delta) if place.open_turn == Some(delta.turn) => self.queue.push_delta(delta),

@@ -12,10 +12,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::departure::Departure;
 use super::handle::{Admission, Submission};
 use super::live::{Live, Looked, cuts};
 use super::window::Window;
-use crate::connection::{Published, Standing, Subscriber, synced};
+use crate::connection::{Published, Standing, Viewer, synced};
 use crate::directory::Row;
 use crate::guard::guarded;
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
@@ -32,7 +33,7 @@ pub(crate) enum Message {
     /// A command, admitted.
     Submit(Box<Submission>),
     /// A reader wants to be brought up to date.
-    Synchronise { subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: Synchronised },
+    Synchronise { viewer: Viewer, cursor: Option<Cursor>, done: Synchronised },
     /// The store answered about older commands.
     Looked(Looked),
     /// The outcome of the append in flight.
@@ -41,6 +42,8 @@ pub(crate) enum Message {
     ReplyEnded { turn: Seq, attempt: u32, end: ModelEnd },
     /// A timer.
     Wake,
+    /// Another node should own the conversation: leave it to that one, unless something is under way.
+    HandOver,
     /// Finish what is under way, then leave.
     Drain,
     /// Leave without waiting for the reply in progress; its turn is run again by the next owner.
@@ -71,8 +74,10 @@ pub(crate) struct Conversation {
     /// Commands in the order of their arrival.
     pub(super) inbox: VecDeque<Box<Submission>>,
     pub(super) leaving: bool,
+    /// It goes to another node as soon as nothing is under way.
+    pub(super) departing: Option<Departure>,
     draining: bool,
-    synchronising: Vec<(Arc<Subscriber>, Option<Cursor>, Synchronised)>,
+    pub(super) synchronising: Vec<(Viewer, Option<Cursor>, Synchronised)>,
     timer: Option<(Timestamp, Timer)>,
     _counted: Counted,
 }
@@ -110,8 +115,11 @@ impl Actor for ConversationActor {
         let Arguments { system, row, admission } = arguments;
         let (log, id, limit) = (Arc::clone(&system.log), row.id, system.settings.window);
         let loaded = myself.clone();
+        let may_claim = system.may_claim(id);
         system.tasks.spawn(async move {
-            let _ = loaded.cast(Message::Loaded(guarded(log.claim(id, limit)).await));
+            let claim =
+                if may_claim { guarded(log.claim(id, limit)).await } else { guarded(log.reclaim(id, limit)).await };
+            let _ = loaded.cast(Message::Loaded(claim));
         });
         let counted = Counted::new(&system);
         Ok(Conversation {
@@ -122,6 +130,7 @@ impl Actor for ConversationActor {
             live: None,
             inbox: VecDeque::new(),
             leaving: false,
+            departing: None,
             draining: false,
             synchronising: Vec::new(),
             timer: None,
@@ -154,11 +163,12 @@ impl Conversation {
         match message {
             Message::Loaded(claim) => self.loaded(claim),
             Message::Submit(submission) => self.submitted(submission),
-            Message::Synchronise { subscriber, cursor, done } => self.synchronise(subscriber, cursor, done),
+            Message::Synchronise { viewer, cursor, done } => self.synchronise(viewer, cursor, done),
             Message::Looked(known) => self.looked(known),
             Message::Appended(outcome) => self.appended(outcome),
             Message::ReplyEnded { turn, attempt, end } => self.reply_ended((turn, attempt), end),
             Message::Wake => self.timer = None,
+            Message::HandOver => self.hand_over(),
             Message::Drain => self.draining = true,
             Message::AbandonReply => {
                 self.draining = true;
@@ -170,6 +180,7 @@ impl Conversation {
             #[expect(clippy::panic, reason = "asked for by a test of the restart policy")]
             Message::Crash => panic!("crashed on request"),
         }
+        self.depart_if_draining();
         self.advance();
         if let Some(live) = &self.live {
             live.move_gate(self.leaving);
@@ -185,9 +196,10 @@ impl Conversation {
                 self.leave(false);
             }
             Ok(Claim::OwnedByOther(owner)) => {
-                tracing::info!(conversation = %self.id(), %owner, "another node owns the conversation");
-                self.leave(true);
+                tracing::debug!(conversation = %self.id(), %owner, "another node owns the conversation");
+                self.gone(Some(owner));
             }
+            Ok(Claim::Free) => self.gone(None),
             Err(error) => {
                 tracing::warn!(conversation = %self.id(), %error, "the conversation could not be loaded");
                 self.leave(error.is_transient());
@@ -226,13 +238,14 @@ impl Conversation {
         }));
         // Nor did the desk, if the outcome of an escalation or a claim was lost.
         self.tell_desk();
-        for (subscriber, cursor, done) in std::mem::take(&mut self.synchronising) {
-            self.synchronise(subscriber, cursor, done);
+        for (viewer, cursor, done) in std::mem::take(&mut self.synchronising) {
+            self.synchronise(viewer, cursor, done);
         }
     }
 
     fn submitted(&mut self, submission: Box<Submission>) {
-        if self.leaving || self.is_draining() {
+        let waits_to_move = self.departing.is_some() || self.system.peers.is_some();
+        if self.leaving || (self.is_draining() && !waits_to_move) {
             return submission.reply.busy("the conversation is moving");
         }
         if let Some(live) = &mut self.live {
@@ -241,13 +254,13 @@ impl Conversation {
         self.inbox.push_back(submission);
     }
 
-    fn synchronise(&mut self, subscriber: Arc<Subscriber>, cursor: Option<Cursor>, done: Synchronised) {
+    fn synchronise(&mut self, viewer: Viewer, cursor: Option<Cursor>, done: Synchronised) {
         let Some(live) = &self.live else {
-            self.synchronising.push((subscriber, cursor, done));
+            self.synchronising.push((viewer, cursor, done));
             return;
         };
-        if subscriber.view == View::Customer && subscriber.reader != live.state.customer {
-            self.system.note_stranger(subscriber.reader, self.row.id);
+        if viewer.view() == View::Customer && viewer.reader() != live.state.customer {
+            self.system.note_stranger(viewer.reader(), self.row.id);
             // The reader may have gone away meanwhile.
             let _ = done.send(Err(Refusal::new(ErrorCode::NotFound, "no such conversation")));
             return;
@@ -262,8 +275,7 @@ impl Conversation {
             entries: live.window.iter().collect(),
             turn: self.live_turn(live),
         };
-        let shown = (&self.system.settings.notices, self.system.settings.snapshot_entries);
-        subscriber.begin(synced(standing, cursor, subscriber.view, shown));
+        viewer.begin(synced(standing, cursor, viewer.view(), self.system.settings.shown()));
         let _ = done.send(Ok(()));
     }
 
@@ -291,18 +303,19 @@ impl Conversation {
 
     /// After every message: leave if there is nothing to do, else keep exactly one timer.
     fn settle(&mut self) {
-        if self.leaving {
+        if self.leaving || self.depart_if_idle() {
             return;
         }
         let Some(live) = &self.live else {
-            if self.is_draining() {
+            if self.is_draining() && self.system.peers.is_none() {
                 self.leave(false);
             }
             return;
         };
         let waits_for_store = live.in_flight.is_some() || live.looking_up.is_some();
         if self.is_draining() && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
-            self.system.release_later(self.row.id, live.fence);
+            let fence = live.fence;
+            self.release(fence, || {});
             return self.leave(false);
         }
         let now = self.system.clock.now();

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onya_core::conversation::{Ack, Action, Request};
-use onya_core::{ClientMsgId, ConversationId};
+use onya_core::{ClientMsgId, ConversationId, Incarnation};
+use onya_protocol::peer::{Outcome, Tag, ToEdge};
 use onya_protocol::{ErrorCode, Refusal, ServerFrame};
 use ractor::ActorRef;
 use tokio::sync::oneshot;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use super::actor::Message;
 use crate::connection::SendQueue;
 use crate::planted::{self, Fault};
+use crate::relay::EdgeLink;
 
 /// How long a sender should wait after `busy`, in ms.
 pub(crate) const BUSY_RETRY_MS: u64 = 500;
@@ -26,13 +28,22 @@ pub(crate) const BUSY_RETRY_MS: u64 = 500;
 pub(crate) struct Handle {
     pub(crate) actor: ActorRef<Message>,
     pub(crate) admission: Arc<Admission>,
+    /// When it was started.
+    pub(crate) since: Instant,
+}
+
+/// Something asked of a conversation, and where the answer goes.
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) request: Request,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) reply: Reply,
 }
 
 /// A command that did not get in, given back.
 #[derive(Debug)]
 pub(crate) struct NotAdmitted {
-    pub(crate) request: Request,
-    pub(crate) reply: Reply,
+    pub(crate) command: Command,
     pub(crate) why: Refused,
 }
 
@@ -46,17 +57,13 @@ pub(crate) enum Refused {
 }
 
 impl Handle {
-    /// Hands a command over, or gives its reply back.
-    pub(crate) fn submit(
-        &self,
-        request: Request,
-        traceparent: Option<String>,
-        reply: Reply,
-    ) -> Result<(), Box<NotAdmitted>> {
-        let permit = match self.admission.admit(text_bytes(&request.action)) {
+    /// Hands a command over, or gives it back.
+    pub(crate) fn submit(&self, command: Command) -> Result<(), Box<NotAdmitted>> {
+        let permit = match self.admission.admit(text_bytes(&command.request.action)) {
             Ok(permit) => permit,
-            Err(why) => return Err(Box::new(NotAdmitted { request, reply, why })),
+            Err(why) => return Err(Box::new(NotAdmitted { command, why })),
         };
+        let Command { request, traceparent, reply } = command;
         let request = if planted::is(Fault::NoDedupe) { under_another_name(request) } else { request };
         let submission = Submission { request, traceparent, reply, received_at: Instant::now(), permit };
         // A failed send drops the submission, and with it the reply answers.
@@ -82,6 +89,12 @@ pub(crate) struct Submission {
     permit: Permit,
 }
 
+impl From<Submission> for Command {
+    fn from(Submission { request, traceparent, reply, .. }: Submission) -> Self {
+        Self { request, traceparent, reply }
+    }
+}
+
 /// Bytes of text in a command.
 pub(crate) fn text_bytes(action: &Action) -> usize {
     match action {
@@ -103,6 +116,7 @@ pub(crate) struct Reply {
 enum Target {
     Socket(Arc<SendQueue>),
     Call(oneshot::Sender<Result<Ack, Refusal>>),
+    Edge(Arc<EdgeLink>, Tag),
 }
 
 impl Reply {
@@ -120,6 +134,26 @@ impl Reply {
         (Self { target, conversation, request: request.client_msg_id.clone() }, receiver)
     }
 
+    pub(crate) fn to_edge(conversation: ConversationId, request: &Request, (link, tag): (Arc<EdgeLink>, Tag)) -> Self {
+        let target = Some(Target::Edge(link, tag));
+        Self { target, conversation, request: request.client_msg_id.clone() }
+    }
+
+    /// The command was not looked at, since the conversation is elsewhere: another node is told so, and sends it there
+    /// itself; else the reply is given back.
+    pub(crate) fn elsewhere(mut self, owner: Option<Incarnation>) -> Option<Self> {
+        match self.target.take() {
+            Some(Target::Edge(link, tag)) => {
+                link.push(ToEdge::Elsewhere { tag, owner });
+                None
+            }
+            target => {
+                self.target = target;
+                Some(self)
+            }
+        }
+    }
+
     pub(crate) fn ack(mut self, ack: Ack) {
         self.give(Ok(ack));
     }
@@ -135,25 +169,31 @@ impl Reply {
 
     fn give(&mut self, outcome: Result<Ack, Refusal>) {
         let Some(target) = self.target.take() else { return };
-        let outcome = outcome.map_err(|refusal| {
-            metrics::counter!("onya_rejections_total", "code" => refusal.code.as_str()).increment(1);
-            Refusal { conversation: Some(self.conversation), client_msg_id: Some(self.request.clone()), ..refusal }
+        let (conversation, client_msg_id) = (self.conversation, self.request.clone());
+        let outcome = outcome.map_err(|refusal| Refusal {
+            conversation: Some(conversation),
+            client_msg_id: Some(client_msg_id.clone()),
+            ..refusal
         });
-        match target {
-            Target::Socket(queue) => queue.push(match outcome {
-                Ok(ack) => ServerFrame::Ack(onya_protocol::Ack {
-                    conversation: self.conversation,
-                    client_msg_id: self.request.clone(),
-                    seq: ack.seq,
-                    cut_at: ack.cut_at,
-                    repeated: ack.repeated,
-                }),
-                Err(refusal) => ServerFrame::Refused(refusal),
-            }),
+        match (target, outcome) {
+            // Counted where the sender is.
+            (Target::Edge(link, tag), outcome) => {
+                let outcome = outcome.map_or_else(Outcome::Refused, Outcome::Stored);
+                link.push(ToEdge::Outcome { tag, outcome });
+            }
+            (Target::Socket(queue), Ok(Ack { seq, cut_at, repeated })) => {
+                queue.push(ServerFrame::Ack(onya_protocol::Ack { conversation, client_msg_id, seq, cut_at, repeated }));
+            }
+            (Target::Socket(queue), Err(refusal)) => queue.push(ServerFrame::Refused(counted(refusal))),
             // A caller that has gone away needs no answer.
-            Target::Call(sender) => drop(sender.send(outcome)),
+            (Target::Call(sender), outcome) => drop(sender.send(outcome.map_err(counted))),
         }
     }
+}
+
+fn counted(refusal: Refusal) -> Refusal {
+    metrics::counter!("onya_rejections_total", "code" => refusal.code.as_str()).increment(1);
+    refusal
 }
 
 impl Drop for Reply {
@@ -246,6 +286,11 @@ impl Admission {
     /// Takes no more commands.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
+    }
+
+    /// Commands that were admitted and are not answered.
+    pub(crate) fn commands(&self) -> usize {
+        self.lock().commands
     }
 
     pub(crate) fn is_open(&self) -> bool {

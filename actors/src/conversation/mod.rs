@@ -13,9 +13,12 @@
 //!
 //! [`actor`] holds the messages and the life of the process, [`steps`] one step of the loop above, [`outcome`] what the
 //! store's answer makes of it, [`reply`] the reply in progress, [`gate`] the way of its text, [`window`] the end of the
-//! log, [`handle`] how others reach it.
+//! log, [`departure`] its way to another node, [`confirmation`] what a
+//! takeover waits for, [`handle`] how others reach it.
 
 mod actor;
+mod confirmation;
+mod departure;
 mod gate;
 mod handle;
 mod live;
@@ -26,4 +29,4 @@ mod window;
 
 pub(crate) use actor::{Arguments, ConversationActor, Message};
 pub(crate) use gate::Gate;
-pub(crate) use handle::{Admission, Handle, Refused, Reply, WaitingText, busy, text_bytes};
+pub(crate) use handle::{Admission, Command, Handle, Refused, Reply, WaitingText, busy, text_bytes};

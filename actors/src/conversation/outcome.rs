@@ -7,7 +7,7 @@ use onya_protocol::{ErrorCode, Refusal, Reset, convert};
 use tokio::time::Instant;
 
 use super::actor::Conversation;
-use super::handle::{Submission, busy};
+use super::handle::{Reply, Submission, busy};
 use super::live::{InFlight, Origin, cuts};
 use crate::connection::Published;
 use crate::ports::{AppendOutcome, HOLD_POSTPONES_MS, Link, StoreError};
@@ -32,8 +32,7 @@ impl Conversation {
             }
             Ok(AppendOutcome::Fenced) => {
                 tracing::info!(conversation = %self.id(), "fenced: another owner has the conversation");
-                self.refuse_origin(in_flight.origin, busy("the conversation has moved"));
-                self.leave(true);
+                self.fenced(in_flight.origin);
             }
             Err(error @ (StoreError::Unknown(_) | StoreError::Refused(_) | StoreError::Corrupt(_))) => {
                 tracing::warn!(conversation = %self.id(), %error, "the outcome of an append is not known");
@@ -63,7 +62,7 @@ impl Conversation {
         self.row.settled();
         self.publish_entries(&decision.entries, &language);
         if let (Origin::Request(submission), Some(ack)) = (origin, decision.ack) {
-            self.answer(submission, Ok(ack));
+            self.acknowledge(submission, ack);
         }
         if queue_changed {
             self.tell_desk();
@@ -154,7 +153,7 @@ impl Conversation {
         }
     }
 
-    fn refuse_origin(&mut self, origin: Origin, refusal: Refusal) {
+    pub(super) fn refuse_origin(&mut self, origin: Origin, refusal: Refusal) {
         if let Origin::Request(submission) = origin {
             self.answer(submission, Err(refusal));
         }
@@ -162,18 +161,22 @@ impl Conversation {
 
     /// Answers a command; it cuts nothing any more.
     pub(super) fn answer(&mut self, submission: Box<Submission>, outcome: Result<Ack, Refusal>) {
-        let cutting = cuts(&submission.request.action);
-        let Submission { reply, received_at, .. } = *submission;
+        if outcome.is_ok() {
+            metrics::histogram!("onya_ack_seconds").record(submission.received_at.elapsed().as_secs_f64());
+        }
+        let reply = self.answered(submission);
         match outcome {
-            Ok(ack) => {
-                metrics::histogram!("onya_ack_seconds").record(received_at.elapsed().as_secs_f64());
-                reply.ack(ack);
-            }
+            Ok(ack) => reply.ack(ack),
             Err(refusal) => reply.refuse(refusal),
         }
-        if let Some(live) = self.live.as_mut().filter(|_| cutting) {
+    }
+
+    /// The command is done with: the way to its sender.
+    pub(super) fn answered(&mut self, submission: Box<Submission>) -> Reply {
+        if let Some(live) = self.live.as_mut().filter(|_| cuts(&submission.request.action)) {
             live.cutting = live.cutting.saturating_sub(1);
         }
+        submission.reply
     }
 }
 

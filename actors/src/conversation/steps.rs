@@ -26,7 +26,7 @@ use crate::record::{Refused, role_name};
 impl Conversation {
     /// Decides on what waits, one after the other, until an append is in flight or nothing waits.
     pub(super) fn advance(&mut self) {
-        while !self.leaving {
+        while !self.leaving && self.departing.is_none() {
             let now = self.system.clock.now();
             let Some(live) = self.live.as_mut() else { return };
             if live.in_flight.is_some() || live.looking_up.is_some() {
@@ -222,12 +222,12 @@ impl Conversation {
     pub(super) fn tell_desk(&self) {
         let Some(state) = self.live.as_ref().map(|live| &live.state) else { return };
         match &state.queued {
-            Some(queued) => self.system.desk.waits(Waiting {
+            Some(queued) => self.system.customer_waits(Waiting {
                 conversation: state.id,
                 control_version: state.control_version,
                 queued: queued.clone(),
             }),
-            None => self.system.desk.waits_no_more(state.id),
+            None => self.system.customer_waits_no_more(state.id),
         }
     }
 
@@ -235,7 +235,7 @@ impl Conversation {
     pub(super) fn publish_entries(&self, entries: &[Entry], language: &str) {
         let notices = &self.system.settings.notices;
         for entry in entries {
-            if !self.row.has_readers() {
+            if !self.row.is_read() {
                 continue;
             }
             let show = |view| convert::log_entry(entry, view, language, notices);

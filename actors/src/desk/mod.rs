@@ -30,6 +30,8 @@ pub(crate) enum DeskMessage {
     System(Weak<System>),
     Waits(Box<Waiting>),
     WaitsNoMore(ConversationId),
+    /// Everybody who waits, as the store says.
+    Refresh(Vec<Waiting>),
     Watch(Arc<SendQueue>),
     Show(oneshot::Sender<Vec<Waiting>>),
     TellPlaces,
@@ -56,6 +58,11 @@ impl Desk {
 
     pub(crate) fn waits_no_more(&self, conversation: ConversationId) {
         self.tell(DeskMessage::WaitsNoMore(conversation));
+    }
+
+    /// Compares with what the store says: on several nodes, word of a change may be lost.
+    pub(crate) fn refresh(&self, waiting: Vec<Waiting>) {
+        self.tell(DeskMessage::Refresh(waiting));
     }
 
     /// Shows the queue on this socket, now and whenever it changes, for as long as the socket lives.
@@ -120,6 +127,11 @@ impl Actor for DeskActor {
                     desk.changed(&myself);
                 }
             }
+            DeskMessage::Refresh(waiting) => {
+                if desk.queue.replace(waiting) {
+                    desk.changed(&myself);
+                }
+            }
             DeskMessage::Watch(watcher) => {
                 show_queue(&watcher, &desk.frame());
                 desk.watchers.retain(|watcher| watcher.strong_count() > 0);
@@ -160,7 +172,7 @@ impl DeskState {
         self.telling = false;
         let Some(system) = self.system.upgrade() else { return };
         for (place, waiting) in self.queue.iter().take(SHOWN).enumerate() {
-            system.directory.publish(waiting.conversation, &Published::QueuePosition(place + 1));
+            system.directory.show(waiting.conversation, &Published::QueuePosition(place + 1));
         }
     }
 }

@@ -1,17 +1,17 @@
 //! A store in memory, with the outcomes of a real one and faults on request.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use onya_core::conversation::{Control, Entry, Event, Head, KnownKey, State};
 use onya_core::desk::Waiting;
-use onya_core::{ClientMsgId, ConversationId, ParticipantId, Seq, Timestamp};
+use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Seq, Timestamp};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::ports::{
-    Append, AppendOutcome, Claim, Closed, CustomerConversation, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, Hit,
+    Append, AppendOutcome, Claim, Closed, CustomerConversation, Due, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, Hit,
     LegalHold, Link, Member, NewConversation, Opening, Owned, Page, PageFrom, Search, StoreError, Summary, Tail,
     TailLimit,
 };
@@ -33,9 +33,16 @@ pub enum Fault {
     Panic,
 }
 
-/// A store in memory.
+/// A store in memory, as one process uses it.
 #[derive(Debug)]
 pub struct MemoryLog {
+    store: Arc<Store>,
+    member: Mutex<Option<Incarnation>>,
+}
+
+/// What all processes share.
+#[derive(Debug)]
+struct Store {
     inner: Mutex<Inner>,
     open: watch::Sender<bool>,
     tails_open: watch::Sender<bool>,
@@ -43,8 +50,8 @@ pub struct MemoryLog {
 
 #[derive(Debug, Default)]
 struct Inner {
-    member: Option<Uuid>,
     history_epoch: Uuid,
+    dead: BTreeSet<Incarnation>,
     conversations: BTreeMap<ConversationId, Stored>,
     faults: VecDeque<Fault>,
     claims_fail: usize,
@@ -56,7 +63,7 @@ struct Inner {
 struct Stored {
     entries: Vec<Entry>,
     head: Head,
-    owner: Option<Uuid>,
+    owner: Option<Incarnation>,
     fence: Fence,
     link: Link,
     crashes: Vec<Timestamp>,
@@ -66,11 +73,35 @@ struct Stored {
 impl Default for MemoryLog {
     fn default() -> Self {
         let inner = Inner { history_epoch: Uuid::from_u128(7), ..Inner::default() };
-        Self { inner: Mutex::new(inner), open: watch::Sender::new(true), tails_open: watch::Sender::new(true) }
+        let (open, tails_open) = (watch::Sender::new(true), watch::Sender::new(true));
+        Self { store: Arc::new(Store { inner: Mutex::new(inner), open, tails_open }), member: Mutex::default() }
     }
 }
 
 impl MemoryLog {
+    /// The same store, as another process uses it.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { store: Arc::clone(&self.store), member: Mutex::default() }
+    }
+
+    /// This process is known to be dead: what it owns is free, and what it still sends is refused once somebody has it.
+    pub fn bury(&self, member: Incarnation) {
+        self.lock().dead.insert(member);
+    }
+
+    /// Who owns a conversation.
+    #[must_use]
+    pub fn owner(&self, conversation: ConversationId) -> Option<Incarnation> {
+        self.lock().conversations.get(&conversation)?.owner
+    }
+
+    /// How often a conversation was claimed.
+    #[must_use]
+    pub fn claims(&self, conversation: ConversationId) -> u64 {
+        self.lock().conversations.get(&conversation).map_or(0, |stored| stored.fence.epoch)
+    }
+
     /// The next appends meet these faults, one each.
     pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.lock().faults.extend(faults);
@@ -83,22 +114,22 @@ impl MemoryLog {
 
     /// Appends wait until [`Self::resume`].
     pub fn hold(&self) {
-        self.open.send_replace(false);
+        self.store.open.send_replace(false);
     }
 
     /// Appends go on.
     pub fn resume(&self) {
-        self.open.send_replace(true);
+        self.store.open.send_replace(true);
     }
 
     /// Reads of a log's end wait until [`Self::resume_tails`].
     pub fn hold_tails(&self) {
-        self.tails_open.send_replace(false);
+        self.store.tails_open.send_replace(false);
     }
 
     /// Reads of a log's end go on.
     pub fn resume_tails(&self) {
-        self.tails_open.send_replace(true);
+        self.store.tails_open.send_replace(true);
     }
 
     /// The whole log of a conversation.
@@ -124,7 +155,37 @@ impl MemoryLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn member(&self) -> Option<Incarnation> {
+        *self.member.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claim_if(&self, conversation: ConversationId, tail: TailLimit, only_own: bool) -> Result<Claim, StoreError> {
+        let (mut inner, member) = (self.lock(), self.member());
+        if inner.claims_fail > 0 {
+            inner.claims_fail -= 1;
+            return Err(StoreError::Unavailable("asked to fail".to_owned()));
+        }
+        if member.is_some_and(|member| inner.dead.contains(&member)) {
+            return Err(StoreError::Refused("this incarnation is not a live member".to_owned()));
+        }
+        let fence = inner.next_fence(conversation);
+        let owner = inner.conversations.get(&conversation).map(|stored| stored.owner);
+        let Some(owner) = owner else { return Ok(Claim::NotFound) };
+        match owner.filter(|owner| Some(*owner) != member && !inner.dead.contains(owner)) {
+            Some(other) => return Ok(Claim::OwnedByOther(other)),
+            None if only_own && owner != member => return Ok(Claim::Free),
+            None => {}
+        }
+        let Some(stored) = inner.conversations.get_mut(&conversation) else { return Ok(Claim::NotFound) };
+        stored.fence = fence;
+        stored.owner = member;
+        let recent_crashes = u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX);
+        let (state, tail, link) = (stored.state(conversation)?, stored.tail(tail), stored.link);
+        let owned = Owned { fence, state, tail, link, recent_crashes };
+        Ok(Claim::Owned(Box::new(owned)))
     }
 }
 
@@ -193,6 +254,7 @@ impl Stored {
             last_seq: self.head.last_seq,
             control: self.head.control,
             control_version: self.head.control_version,
+            owner: self.owner,
             epoch: self.fence.epoch,
             turn: self.head.turn.map(|turn| (turn.turn, turn.attempt)),
         }
@@ -202,7 +264,7 @@ impl Stored {
 #[async_trait]
 impl EventLog for MemoryLog {
     async fn register(&self, member: &Member) -> Result<(), StoreError> {
-        self.lock().member = Some(member.incarnation);
+        *self.member.lock().unwrap_or_else(PoisonError::into_inner) = Some(Incarnation(member.incarnation));
         Ok(())
     }
 
@@ -227,19 +289,11 @@ impl EventLog for MemoryLog {
     }
 
     async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
-        let mut inner = self.lock();
-        if inner.claims_fail > 0 {
-            inner.claims_fail -= 1;
-            return Err(StoreError::Unavailable("asked to fail".to_owned()));
-        }
-        let (fence, member) = (inner.next_fence(conversation), inner.member);
-        let Some(stored) = inner.conversations.get_mut(&conversation) else { return Ok(Claim::NotFound) };
-        stored.fence = fence;
-        stored.owner = member;
-        let recent_crashes = u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX);
-        let (state, tail, link) = (stored.state(conversation)?, stored.tail(tail), stored.link);
-        let owned = Owned { fence, state, tail, link, recent_crashes };
-        Ok(Claim::Owned(Box::new(owned)))
+        self.claim_if(conversation, tail, false)
+    }
+
+    async fn reclaim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
+        self.claim_if(conversation, tail, true)
     }
 
     async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
@@ -252,15 +306,23 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
+    async fn release_idle(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        let (mut inner, member) = (self.lock(), self.member());
+        if let Some(stored) = inner.conversations.get_mut(&conversation).filter(|stored| stored.owner == member) {
+            stored.owner = None;
+        }
+        Ok(())
+    }
+
     async fn retire(&self) -> Result<(), StoreError> {
+        let member = self.member.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut inner = self.lock();
-        let member = inner.member.take();
         inner.conversations.values_mut().filter(|stored| stored.owner == member).for_each(|stored| stored.owner = None);
         Ok(())
     }
 
     async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
-        let mut open = self.open.subscribe();
+        let mut open = self.store.open.subscribe();
         // The sender lives as long as this log.
         let _ = open.wait_for(|open| *open).await;
         let mut inner = self.lock();
@@ -300,7 +362,7 @@ impl EventLog for MemoryLog {
     }
 
     async fn tail(&self, conversation: ConversationId, limit: TailLimit) -> Result<Option<Tail>, StoreError> {
-        let mut open = self.tails_open.subscribe();
+        let mut open = self.store.tails_open.subscribe();
         // The sender lives as long as this log.
         let _ = open.wait_for(|open| *open).await;
         let inner = self.lock();
@@ -344,13 +406,17 @@ impl EventLog for MemoryLog {
         Ok(open)
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
-        let inner = self.lock();
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let (inner, member) = (self.lock(), self.member());
+        let free = |stored: &Stored| stored.owner.is_none_or(|owner| inner.dead.contains(&owner));
         let due = |stored: &Stored| {
-            let abandoned = stored.head.turn.is_some() && stored.owner != inner.member;
-            abandoned || stored.head.next_deadline.is_some_and(|at| at <= now)
+            let abandoned = stored.head.turn.is_some() && member.is_some() && free(stored);
+            let timer = stored.head.next_deadline.is_some_and(|at| at <= now);
+            abandoned || (timer && (free(stored) || stored.owner == member))
         };
-        Ok(inner.conversations.iter().filter(|(_, stored)| due(stored)).map(|(id, _)| *id).take(limit).collect())
+        let due = inner.conversations.iter().filter(|(_, stored)| due(stored));
+        let due = due.map(|(id, stored)| Due { conversation: *id, owned: member.is_some() && stored.owner == member });
+        Ok(due.take(limit).collect())
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {

@@ -1,6 +1,8 @@
 //! The actors over in-memory ports, with tokio's clock paused: nothing here waits for real time.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod checks;
+mod cluster;
 mod control;
 mod erasure;
 mod faults;

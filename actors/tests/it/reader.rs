@@ -20,9 +20,16 @@ pub struct StrictReader {
     /// The longest text seen of each turn's newest attempt.
     pub acked: BTreeMap<String, u64>,
     pub refused: BTreeMap<String, onya_protocol::ErrorCode>,
+    /// Whether a node that showed text may die unheard of: then a standing may bring the end of another attempt.
+    nodes_die: bool,
 }
 
 impl StrictReader {
+    /// A reader of a cluster whose nodes die.
+    pub fn of_a_cluster() -> Self {
+        Self { nodes_die: true, ..Self::default() }
+    }
+
     pub fn cursor(&self) -> Option<Cursor> {
         (self.seq > 0).then_some(Cursor { history_epoch: self.history_epoch, seq: self.seq })
     }
@@ -56,6 +63,9 @@ impl StrictReader {
     fn synced(&mut self, synced: Synced) {
         if !synced.recovered {
             self.entries.clear();
+        }
+        if self.nodes_die {
+            self.live = None;
         }
         self.history_epoch = synced.history_epoch;
         for entry in &synced.entries {

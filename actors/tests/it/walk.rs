@@ -7,16 +7,17 @@ use onya_actors::Settings;
 use onya_actors::ports::{ModelEnd, Random, TailLimit};
 use onya_actors::testing::{Asked, Fault, SeededRandom};
 use onya_core::AssignmentId;
-use onya_core::conversation::{Action, Control, Event, Failure, Outcome, Overlap, Priority, ReturnTo, State};
+use onya_core::conversation::{Action, Failure, Overlap, Priority, ReturnTo, State};
 use uuid::Uuid;
 
+use super::checks;
 use super::reader::StrictReader;
 use super::world::{AGENT, CUSTOMER, Customer, SUPERVISOR, World, serde_say};
 
 const STEPS: usize = 120;
 
 /// How many walks: `ONYA_WALK_SEEDS`, or enough to meet every rare event.
-fn seeds() -> u64 {
+pub fn seeds() -> u64 {
     std::env::var("ONYA_WALK_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(40)
 }
 
@@ -59,7 +60,7 @@ async fn random_walks_break_no_promise() {
 }
 
 /// Shows the reader what waits on its socket; whether the socket is closed.
-async fn take_waiting(customer: &Customer, reader: &mut StrictReader) -> bool {
+pub async fn take_waiting(customer: &Customer, reader: &mut StrictReader) -> bool {
     let queue = customer.connection.queue();
     let Ok((frames, closing)) = tokio::time::timeout(Duration::from_millis(1), queue.next()).await else {
         return false;
@@ -186,10 +187,7 @@ impl Walk {
     }
 
     fn state(&self) -> State {
-        let entries = self.world.entries();
-        let mut state = State::open(self.world.id, &entries[0]).unwrap();
-        entries[1..].iter().for_each(|entry| state.apply(entry));
-        state
+        checks::state(self.world.id, &self.world.entries())
     }
 
     async fn finish(&mut self, seed: u64) {
@@ -203,67 +201,15 @@ impl Walk {
             }
         }
         let (entries, state) = (self.world.entries(), self.state());
-        assert_eq!(state.turn, None, "seed {seed}: a turn never ended");
-        assert!(!state.unanswered || state.control != Control::Assistant, "seed {seed}: a question was forgotten");
-        assert!(entries.iter().enumerate().all(|(at, entry)| entry.seq == at as u64 + 1), "seed {seed}: a gap");
-        self.check_acknowledged(seed);
-        self.check_turns(seed);
+        checks::log_is_whole(seed, &entries, &state);
         // A fresh look at the whole conversation brings both readers to the same end.
         for which in 0..self.readers.len() {
             let cursor = self.readers[which].1.cursor();
             self.readers[which].0 = self.world.customer(cursor).await;
         }
         self.read().await;
-        for (_, reader) in &self.readers {
-            assert_eq!(reader.cursor().unwrap().seq, state.seq, "seed {seed}: a reader stayed behind");
-            for (seq, shown) in &reader.entries {
-                let stored = &entries[usize::try_from(*seq).unwrap() - 1];
-                assert_eq!(shown.at, stored.at, "seed {seed}");
-                assert_eq!(shown.prev, stored.customer_prev, "seed {seed}");
-            }
-        }
-    }
-
-    fn check_acknowledged(&self, seed: u64) {
-        let entries = self.world.entries();
-        let mut stored: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        for entry in &entries {
-            if let Some(key) = &entry.key {
-                stored.entry(key.client_msg_id.to_string()).or_default().push(entry.seq);
-            }
-        }
-        assert!(stored.values().all(|seqs| seqs.len() == 1), "seed {seed}: a command is stored twice");
-        let acked = self.readers.iter().flat_map(|(_, reader)| reader.acked.iter());
-        for (id, seq) in acked.chain(&self.outcomes) {
-            assert_eq!(stored.get(id), Some(&vec![*seq]), "seed {seed}: {id} was acknowledged");
-            if let (Some(text), Event::MessageSaid { text: said, .. }) =
-                (self.sent.get(id), &entries[usize::try_from(*seq).unwrap() - 1].event)
-            {
-                assert_eq!(text, said, "seed {seed}");
-            }
-        }
-        for (_, reader) in &self.readers {
-            for (id, code) in &reader.refused {
-                let unknown = *code == onya_protocol::ErrorCode::Unknown;
-                assert!(unknown || !stored.contains_key(id), "seed {seed}: {id} was refused with {code} and is stored");
-            }
-        }
-    }
-
-    fn check_turns(&self, seed: u64) {
-        let (mut opened, mut ended, mut control) = (Vec::new(), Vec::new(), Control::Assistant);
-        for entry in self.world.entries() {
-            match entry.event {
-                Event::TurnOpened { .. } => opened.push(entry.seq),
-                Event::TurnEnded { turn, outcome, .. } => {
-                    assert!(outcome != Outcome::Final || control == Control::Assistant, "seed {seed}: a stale final");
-                    ended.push(turn);
-                }
-                Event::ControlChanged { control: next, .. } => control = next,
-                _ => {}
-            }
-        }
-        ended.sort_unstable();
-        assert_eq!(opened, ended, "seed {seed}: a turn ended not exactly once");
+        let readers: Vec<_> = self.readers.iter().map(|(_, reader)| reader).collect();
+        checks::commands_are_kept(seed, &entries, &readers, (&self.sent, &self.outcomes));
+        readers.iter().for_each(|reader| checks::reader_saw_the_log(seed, &entries, reader));
     }
 }

@@ -45,6 +45,7 @@ impl World {
             model: Arc::new(Arc::clone(&model)),
             clock: Arc::new(PausedClock::default()),
             random: Arc::new(SeededRandom::new(1)),
+            cluster: None,
         };
         let sessions = Sessions::start(ports, settings).await.unwrap();
         let opening = sessions.open(ParticipantId(Uuid::from_u128(CUSTOMER)), "en").await.unwrap();
@@ -103,7 +104,7 @@ pub fn person(number: u128, role: Role) -> Actor {
 /// A customer's socket, read frame by frame.
 pub struct Customer {
     pub connection: CustomerConnection,
-    pending: vec_deque::IntoIter<ServerFrame>,
+    pub pending: vec_deque::IntoIter<ServerFrame>,
 }
 
 impl Customer {

@@ -46,6 +46,17 @@ impl Queue {
         self.order.remove(&rank(&waiting))
     }
 
+    /// Makes these the customers who wait; whether that is anything new.
+    pub fn replace(&mut self, waiting: Vec<Waiting>) -> bool {
+        let waiting: BTreeMap<_, _> = waiting.into_iter().map(|waiting| (waiting.conversation, waiting)).collect();
+        if waiting == self.waiting {
+            return false;
+        }
+        self.order = waiting.values().map(rank).collect();
+        self.waiting = waiting;
+        true
+    }
+
     /// The customer's place, from 1.
     #[must_use]
     pub fn position(&self, conversation: ConversationId) -> Option<usize> {
@@ -106,6 +117,17 @@ mod tests {
         let order: Vec<_> = queue.iter().map(|waiting| waiting.conversation.0.as_u128()).collect();
         assert_eq!(order, [3, 2, 1]);
         assert_eq!(queue.position(ConversationId(Uuid::from_u128(1))), Some(3));
+    }
+
+    #[test]
+    fn the_whole_queue_can_be_replaced() {
+        let mut queue = Queue::default();
+        queue.insert(waiting(1, Priority::Normal, 20));
+        queue.insert(waiting(2, Priority::Normal, 10));
+        assert!(queue.replace(vec![waiting(3, Priority::Normal, 5), waiting(1, Priority::High, 20)]));
+        let order: Vec<_> = queue.iter().map(|waiting| waiting.conversation.0.as_u128()).collect();
+        assert_eq!(order, [1, 3]);
+        assert!(!queue.replace(vec![waiting(1, Priority::High, 20), waiting(3, Priority::Normal, 5)]));
     }
 
     #[test]

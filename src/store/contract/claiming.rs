@@ -1,7 +1,7 @@
 //! Claims: who may own, and what an owner is given.
 
 use onya_actors::ports::{AppendOutcome, Claim, StoreError};
-use onya_core::Timestamp;
+use onya_core::{ConversationId, Timestamp};
 use uuid::Uuid;
 
 use super::Backend;
@@ -11,7 +11,7 @@ pub(super) async fn a_live_owner_is_not_robbed(backend: &impl Backend) {
     let (a, b) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
     let mut talk = a.talk().await;
     let claim = b.log.claim(talk.id(), TAIL).await.unwrap();
-    assert!(matches!(claim, Claim::OwnedByOther(owner) if owner == a.incarnation));
+    assert!(matches!(claim, Claim::OwnedByOther(owner) if owner.0 == a.incarnation));
     talk.chatter(1).await;
 }
 
@@ -43,6 +43,35 @@ pub(super) async fn a_release_lets_anybody_claim_and_ends_the_old_fence(backend:
     kept.chatter(1).await;
     b.claim(given.id()).await.chatter(1).await;
     assert!(matches!(b.log.claim(kept.id(), TAIL).await.unwrap(), Claim::OwnedByOther(_)));
+}
+
+pub(super) async fn who_owns_nothing_of_it_reclaims_nothing(backend: &impl Backend) {
+    let (a, b) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
+    let free = a.open().await;
+    assert!(matches!(a.log.reclaim(free, TAIL).await.unwrap(), Claim::Free));
+    let talk = a.talk().await;
+    assert!(
+        matches!(b.log.reclaim(talk.id(), TAIL).await.unwrap(), Claim::OwnedByOther(owner) if owner.0 == a.incarnation)
+    );
+    let Claim::Owned(owned) = a.log.reclaim(talk.id(), TAIL).await.unwrap() else { panic!("not its own") };
+    assert_eq!(owned.fence.epoch, talk.fence.epoch + 1);
+    assert!(matches!(a.log.reclaim(ConversationId(Uuid::now_v7()), TAIL).await.unwrap(), Claim::NotFound));
+}
+
+pub(super) async fn what_is_given_up_idle_is_free_and_only_its_owner_gives_it_up(backend: &impl Backend) {
+    let (a, b) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
+    let talk = a.talk().await;
+    b.log.release_idle(talk.id()).await.unwrap();
+    assert_eq!(owner(&a, talk.id()).await, Some(a.incarnation));
+    a.log.release_idle(talk.id()).await.unwrap();
+    assert_eq!(owner(&a, talk.id()).await, None);
+    b.claim(talk.id()).await.chatter(1).await;
+    assert_eq!(owner(&a, talk.id()).await, Some(b.incarnation));
+    a.log.release_idle(ConversationId(Uuid::now_v7())).await.unwrap();
+}
+
+async fn owner(node: &Node, id: ConversationId) -> Option<Uuid> {
+    node.log.summary(id).await.unwrap().unwrap().owner.map(|owner| owner.0)
 }
 
 pub(super) async fn a_claim_by_the_owner_itself_ends_its_earlier_fence(backend: &impl Backend) {

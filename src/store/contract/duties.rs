@@ -8,8 +8,14 @@ use uuid::Uuid;
 use super::Backend;
 use super::fixture::Node;
 
-async fn due(node: &Node, now: i64, limit: usize) -> Vec<ConversationId> {
-    node.log.due(Timestamp(now), limit).await.unwrap()
+pub(super) async fn due(node: &Node, now: i64, limit: usize) -> Vec<ConversationId> {
+    node.log.due(Timestamp(now), limit).await.unwrap().into_iter().map(|due| due.conversation).collect()
+}
+
+/// Those of the due that the node owns already.
+async fn due_and_owned(node: &Node, now: i64) -> Vec<ConversationId> {
+    let due = node.log.due(Timestamp(now), 9).await.unwrap();
+    due.into_iter().filter(|due| due.owned).map(|due| due.conversation).collect()
 }
 
 pub(super) async fn a_due_timer_is_found_by_whoever_may_own_it(backend: &impl Backend) {
@@ -22,6 +28,7 @@ pub(super) async fn a_due_timer_is_found_by_whoever_may_own_it(backend: &impl Ba
     assert_eq!(due(&a, deadline - 1, 9).await, []);
     assert_eq!(due(&a, deadline, 9).await, [unowned, own.id(), later.id()]);
     assert_eq!(due(&b, deadline, 9).await, [unowned]);
+    assert_eq!(due_and_owned(&a, deadline).await, [own.id(), later.id()]);
     assert_eq!(due(&a, deadline, 2).await, [unowned, own.id()]);
     later.must_store(close).await;
     assert_eq!(due(&a, i64::MAX, 9).await, [unowned, own.id()]);

@@ -8,6 +8,7 @@ use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
 use super::anchored::Notary;
+use super::duties::due;
 use super::fixture::{Node, Talk, new_conversation};
 use super::{Backend, RawEntry};
 use crate::store::chain::{self, GENESIS, Sealed};
@@ -315,15 +316,15 @@ pub(super) async fn closed_conversations_get_the_deadline_of_the_setting_in_forc
     gone = node.claim(gone.id()).await;
     let append = erase(&gone, "x1");
     assert!(erased(&mut gone, append).await.is_accepted());
-    assert_eq!(node.log.due(Timestamp(50_000), 9).await.unwrap(), []);
+    assert_eq!(due(&node, 50_000, 9).await, []);
     let place = |talk: &Talk, at| Closed { at: Timestamp(at), conversation: talk.id() };
     let reached = node.log.schedule_retention(Some(2_000), None, 2).await.unwrap();
     assert_eq!(reached, Some(place(&second, 6_000)));
     let reached = node.log.schedule_retention(Some(2_000), reached, 2).await.unwrap();
     assert_eq!(reached, Some(place(&third, 7_000)));
     assert_eq!(node.log.schedule_retention(Some(2_000), reached, 2).await.unwrap(), None);
-    assert_eq!(node.log.due(Timestamp(6_999), 9).await.unwrap(), []);
-    assert_eq!(node.log.due(Timestamp(8_000), 9).await.unwrap(), [first.id(), second.id()]);
+    assert_eq!(due(&node, 6_999, 9).await, []);
+    assert_eq!(due(&node, 8_000, 9).await, [first.id(), second.id()]);
     node.log.place_hold(hold(&first, "a case")).await.unwrap();
     let mut held = node.claim(first.id()).await;
     let policy = Policy { retention_ms: Some(2_000), ..Policy::default() };
@@ -333,16 +334,16 @@ pub(super) async fn closed_conversations_get_the_deadline_of_the_setting_in_forc
     let mut append = erase(&held, "unused");
     append.entries = decision.entries.into();
     assert_eq!(erased(&mut held, append).await, AppendOutcome::OnHold);
-    assert_eq!(node.log.due(Timestamp(8_000), 9).await.unwrap(), [second.id()]);
+    assert_eq!(due(&node, 8_000, 9).await, [second.id()]);
     let put_off = Timestamp(8_000).plus_ms(HOLD_POSTPONES_MS);
-    assert_eq!(node.log.due(put_off, 1).await.unwrap(), [second.id()]);
-    assert!(node.log.due(put_off, 9).await.unwrap().contains(&first.id()));
+    assert_eq!(due(&node, put_off.0, 1).await, [second.id()]);
+    assert!(due(&node, put_off.0, 9).await.contains(&first.id()));
     while let Some(reached) = node.log.schedule_retention(None, None, 9).await.unwrap() {
         if reached == place(&third, 7_000) {
             break;
         }
     }
-    assert_eq!(node.log.due(Timestamp(i64::MAX), 9).await.unwrap(), [open]);
+    assert_eq!(due(&node, i64::MAX, 9).await, [open]);
 }
 
 pub(super) async fn a_long_log_is_erased_to_its_last_entry(backend: &impl Backend) {

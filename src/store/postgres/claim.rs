@@ -2,7 +2,7 @@
 
 use onya_actors::ports::{Claim, Fence, Member, NewConversation, Opening, Owned, StoreError, TailLimit};
 use onya_core::conversation::Event;
-use onya_core::{ConversationId, Timestamp};
+use onya_core::{ConversationId, Incarnation, Timestamp};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Postgres, Transaction};
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use super::database::Database;
 use super::error::{of_read, of_write};
 use super::members::try_to_end_sessions;
 use super::read;
+use crate::store::Take;
 use crate::store::chain;
 use crate::store::clock::{CRASH_WINDOW_MS, now_ms};
 use crate::store::replay::{CHUNK_ENTRIES, Replay};
@@ -118,7 +119,7 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
 pub(super) async fn claim(
     database: &Database,
     incarnation: Uuid,
-    id: ConversationId,
+    (id, take): (ConversationId, Take),
     limit: TailLimit,
 ) -> Result<Claim, StoreError> {
     let mut checkout = database.connection().await?;
@@ -126,7 +127,7 @@ pub(super) async fn claim(
     let claim = database
         .write(async move {
             let mut transaction = connection.begin().await.map_err(of_read)?;
-            let claim = claim_within(&mut transaction, incarnation, id, limit).await?;
+            let claim = claim_within(&mut transaction, incarnation, (id, take), limit).await?;
             transaction.commit().await.map_err(of_write)?;
             Ok(claim)
         })
@@ -138,7 +139,7 @@ pub(super) async fn claim(
 pub(super) async fn claim_within(
     transaction: &mut Transaction<'_, Postgres>,
     incarnation: Uuid,
-    id: ConversationId,
+    (id, take): (ConversationId, Take),
     limit: TailLimit,
 ) -> Result<Claim, StoreError> {
     let locked: Option<Option<Uuid>> = sqlx::query_scalar(include_str!("queries/lock.sql"))
@@ -155,6 +156,9 @@ pub(super) async fn claim_within(
     if !live {
         return Err(StoreError::Refused("this incarnation is not a live member".to_owned()));
     }
+    if take == Take::OnlyOwn && owner != Some(incarnation) {
+        return Ok(owner.map_or(Claim::Free, |owner| Claim::OwnedByOther(Incarnation(owner))));
+    }
     let nonce = Uuid::now_v7();
     let taken: Option<Taken> = sqlx::query_as(include_str!("../queries/take.sql"))
         .bind(id.0)
@@ -168,7 +172,7 @@ pub(super) async fn claim_within(
             let owned = load(transaction, id, limit, (nonce, taken)).await?;
             Ok(Claim::Owned(Box::new(owned)))
         }
-        (None, Some(owner)) => Ok(Claim::OwnedByOther(owner)),
+        (None, Some(owner)) => Ok(Claim::OwnedByOther(Incarnation(owner))),
         (None, None) => Err(StoreError::Unavailable("the claim had no effect".to_owned())),
     }
 }
@@ -205,6 +209,15 @@ async fn load(
 pub(super) async fn retire(database: &Database, incarnation: Uuid) -> Result<(), StoreError> {
     let mut checkout = database.connection().await?;
     let query = sqlx::query(include_str!("../queries/retire.sql")).bind(incarnation);
+    let run = query.execute(checkout.get());
+    database.write(async { run.await.map_err(of_write) }).await?;
+    checkout.done();
+    Ok(())
+}
+
+pub(super) async fn release_idle(database: &Database, incarnation: Uuid, id: ConversationId) -> Result<(), StoreError> {
+    let mut checkout = database.connection().await?;
+    let query = sqlx::query(include_str!("../queries/release_idle.sql")).bind(id.0).bind(incarnation);
     let run = query.execute(checkout.get());
     database.write(async { run.await.map_err(of_write) }).await?;
     checkout.done();

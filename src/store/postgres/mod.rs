@@ -31,8 +31,8 @@ pub(super) mod whole;
 use async_trait::async_trait;
 use database::Database;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search,
-    StoreError, Summary, Tail, TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, Due, EventLog, Fence, Hit, Member, NewConversation, Opening, Page,
+    Search, StoreError, Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -45,7 +45,7 @@ use super::audit::settings::{Fingerprint, SettingsMemory};
 use super::migrations::{Direction, StepStatus};
 use super::observe::{pool_connections, timed};
 use super::upkeep::{Outcome, Upkeep};
-use super::{ConnectError, Inspection, Settings};
+use super::{ConnectError, Inspection, Settings, Take};
 
 /// The store on Postgres, as one incarnation uses it.
 pub struct PostgresLog {
@@ -122,11 +122,19 @@ impl EventLog for PostgresLog {
     }
 
     async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
-        timed("claim", claim::claim(&self.database, self.incarnation, conversation, tail)).await
+        timed("claim", claim::claim(&self.database, self.incarnation, (conversation, Take::IfFree), tail)).await
+    }
+
+    async fn reclaim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
+        timed("reclaim", claim::claim(&self.database, self.incarnation, (conversation, Take::OnlyOwn), tail)).await
     }
 
     async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
         timed("release", claim::release(&self.database, held)).await
+    }
+
+    async fn release_idle(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        timed("release_idle", claim::release_idle(&self.database, self.incarnation, conversation)).await
     }
 
     async fn retire(&self) -> Result<(), StoreError> {
@@ -170,7 +178,7 @@ impl EventLog for PostgresLog {
         timed("open_conversations", read::open_conversations(&self.database, before, limit)).await
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         let pool = self.database.pool();
         pool_connections(pool.size(), pool.num_idle());
         timed("due", read::due(&self.database, self.incarnation, now, limit)).await

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use onya_actors::ports::{Page, PageFrom, StoreError, Summary, Tail, TailLimit};
+use onya_actors::ports::{Due, Page, PageFrom, StoreError, Summary, Tail, TailLimit};
 use onya_core::conversation::{Entry, KnownKey, View};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
@@ -109,15 +109,13 @@ pub(super) async fn due(
     incarnation: Uuid,
     now: Timestamp,
     limit: usize,
-) -> Result<Vec<ConversationId>, StoreError> {
-    let query = sqlx::query_scalar(include_str!("../queries/due.sql"))
-        .bind(now.0)
-        .bind(incarnation)
-        .bind(stored::saturated(limit));
+) -> Result<Vec<Due>, StoreError> {
+    let query =
+        sqlx::query_as(include_str!("../queries/due.sql")).bind(now.0).bind(incarnation).bind(stored::saturated(limit));
     let mut checkout = database.connection().await?;
-    let ids: Vec<Uuid> = bounded(database, query.fetch_all(checkout.get())).await?;
+    let due: Vec<(Uuid, bool)> = bounded(database, query.fetch_all(checkout.get())).await?;
     checkout.done();
-    Ok(ids.into_iter().map(ConversationId).collect())
+    Ok(due.into_iter().map(stored::due).collect())
 }
 
 pub(super) async fn waiting(database: &Database) -> Result<Vec<Waiting>, StoreError> {

@@ -2,7 +2,7 @@
 
 use onya_actors::ports::{Claim, Fence, Member, NewConversation, Opening, Owned, StoreError, TailLimit};
 use onya_core::conversation::Event;
-use onya_core::{ConversationId, Timestamp};
+use onya_core::{ConversationId, Incarnation, Timestamp};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use super::append::write_entry;
 use super::database::{Database, commit};
 use super::error::before;
 use super::read;
+use crate::store::Take;
 use crate::store::chain;
 use crate::store::clock::{CRASH_WINDOW_MS, now_ms};
 use crate::store::replay::{CHUNK_ENTRIES, Replay};
@@ -79,12 +80,12 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
 pub(super) async fn claim(
     database: &Database,
     incarnation: Uuid,
-    id: ConversationId,
+    (id, take): (ConversationId, Take),
     limit: TailLimit,
 ) -> Result<Claim, StoreError> {
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;
-    let claim = claim_within(&mut transaction, incarnation, id, limit).await?;
+    let claim = claim_within(&mut transaction, incarnation, (id, take), limit).await?;
     commit(transaction).await?;
     writer.done();
     Ok(claim)
@@ -93,7 +94,7 @@ pub(super) async fn claim(
 async fn claim_within(
     transaction: &mut Transaction<'_, Sqlite>,
     incarnation: Uuid,
-    id: ConversationId,
+    (id, take): (ConversationId, Take),
     limit: TailLimit,
 ) -> Result<Claim, StoreError> {
     let live: bool = sqlx::query_scalar(include_str!("../queries/is_live.sql"))
@@ -104,6 +105,16 @@ async fn claim_within(
     if !live {
         return Err(StoreError::Refused("this incarnation is not a live member".to_owned()));
     }
+    let owner: Option<Option<Uuid>> = sqlx::query_scalar("SELECT owner FROM conversations WHERE id = $1")
+        .bind(id.0)
+        .fetch_optional(&mut **transaction)
+        .await
+        .map_err(before)?;
+    let Some(owner) = owner else { return Ok(Claim::NotFound) };
+    let other = || owner.map_or(Claim::Free, |owner| Claim::OwnedByOther(Incarnation(owner)));
+    if take == Take::OnlyOwn && owner != Some(incarnation) {
+        return Ok(other());
+    }
     let nonce = Uuid::now_v7();
     let taken: Option<Taken> = sqlx::query_as(include_str!("../queries/take.sql"))
         .bind(id.0)
@@ -112,14 +123,7 @@ async fn claim_within(
         .fetch_optional(&mut **transaction)
         .await
         .map_err(before)?;
-    let Some(taken) = taken else {
-        let owner: Option<Option<Uuid>> = sqlx::query_scalar("SELECT owner FROM conversations WHERE id = $1")
-            .bind(id.0)
-            .fetch_optional(&mut **transaction)
-            .await
-            .map_err(before)?;
-        return Ok(owner.flatten().map_or(Claim::NotFound, Claim::OwnedByOther));
-    };
+    let Some(taken) = taken else { return Ok(other()) };
     load(transaction, id, limit, (nonce, taken)).await.map(|owned| Claim::Owned(Box::new(owned)))
 }
 
@@ -151,6 +155,16 @@ pub(super) async fn retire(database: &Database, incarnation: Uuid) -> Result<(),
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;
     let query = sqlx::query(include_str!("../queries/retire.sql")).bind(incarnation);
+    query.execute(&mut *transaction).await.map_err(before)?;
+    commit(transaction).await?;
+    writer.done();
+    Ok(())
+}
+
+pub(super) async fn release_idle(database: &Database, incarnation: Uuid, id: ConversationId) -> Result<(), StoreError> {
+    let mut writer = database.writer().await?;
+    let mut transaction = writer.begin().await?;
+    let query = sqlx::query(include_str!("../queries/release_idle.sql")).bind(id.0).bind(incarnation);
     query.execute(&mut *transaction).await.map_err(before)?;
     commit(transaction).await?;
     writer.done();

@@ -29,8 +29,8 @@ use async_trait::async_trait;
 use database::Database;
 pub(super) use folder::file_of_url;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, Search,
-    StoreError, Summary, Tail, TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, Due, EventLog, Fence, Hit, Member, NewConversation, Opening, Page,
+    Search, StoreError, Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -44,7 +44,7 @@ use super::durability::judge_sqlite;
 use super::migrations::{Direction, SQLITE, StepStatus, status};
 use super::observe::{pool_connections, timed};
 use super::upkeep::Outcome;
-use super::{ConnectError, Inspection, Settings};
+use super::{ConnectError, Inspection, Settings, Take};
 
 /// The embedded store, as one incarnation uses it.
 pub struct SqliteLog {
@@ -136,11 +136,19 @@ impl EventLog for SqliteLog {
     }
 
     async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
-        timed("claim", claim::claim(&self.database, self.incarnation, conversation, tail)).await
+        timed("claim", claim::claim(&self.database, self.incarnation, (conversation, Take::IfFree), tail)).await
+    }
+
+    async fn reclaim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
+        timed("reclaim", claim::claim(&self.database, self.incarnation, (conversation, Take::OnlyOwn), tail)).await
     }
 
     async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
         timed("release", claim::release(&self.database, held)).await
+    }
+
+    async fn release_idle(&self, conversation: ConversationId) -> Result<(), StoreError> {
+        timed("release_idle", claim::release_idle(&self.database, self.incarnation, conversation)).await
     }
 
     async fn retire(&self) -> Result<(), StoreError> {
@@ -184,7 +192,7 @@ impl EventLog for SqliteLog {
         timed("open_conversations", read::open_conversations(&self.database, before, limit)).await
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<ConversationId>, StoreError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         let readers = self.database.readers();
         pool_connections(readers.size(), readers.num_idle());
         timed("due", read::due(&self.database, self.incarnation, now, limit)).await

@@ -1,6 +1,6 @@
 //! Reads without a claim, on the connections that only read.
 
-use onya_actors::ports::{Page, PageFrom, StoreError, Summary, Tail, TailLimit};
+use onya_actors::ports::{Due, Page, PageFrom, StoreError, Summary, Tail, TailLimit};
 use onya_core::conversation::{Entry, KnownKey, View};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
@@ -95,13 +95,11 @@ pub(super) async fn due(
     incarnation: Uuid,
     now: Timestamp,
     limit: usize,
-) -> Result<Vec<ConversationId>, StoreError> {
-    let query = sqlx::query_scalar(include_str!("../queries/due.sql"))
-        .bind(now.0)
-        .bind(incarnation)
-        .bind(stored::saturated(limit));
-    let ids: Vec<Uuid> = query.fetch_all(database.readers()).await.map_err(before)?;
-    Ok(ids.into_iter().map(ConversationId).collect())
+) -> Result<Vec<Due>, StoreError> {
+    let query =
+        sqlx::query_as(include_str!("../queries/due.sql")).bind(now.0).bind(incarnation).bind(stored::saturated(limit));
+    let due: Vec<(Uuid, bool)> = query.fetch_all(database.readers()).await.map_err(before)?;
+    Ok(due.into_iter().map(stored::due).collect())
 }
 
 pub(super) async fn waiting(database: &Database) -> Result<Vec<Waiting>, StoreError> {

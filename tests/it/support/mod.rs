@@ -1,11 +1,12 @@
 //! What stories are told with: a node of the built program, clients that hold the protocol's promises against it.
 //!
-//! [`TestNode`] is the program on data of its own. [`ChatClient`] and [`AgentClient`] keep a copy of each log with
+//! [`TestNode`] is the program on data of its own, [`TestCluster`] several of it on the same. [`ChatClient`] and [`AgentClient`] keep a copy of each log with
 //! [`Replica`], which ends the test when a promise of docs/PROTOCOL.md is broken; so a story only has to say what should
 //! happen, never what should not.
 
 mod agent;
 mod chat;
+mod cluster;
 mod cutter;
 mod database;
 mod http;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use agent::AgentClient;
 pub use chat::ChatClient;
+pub use cluster::TestCluster;
 pub use cutter::Cutter;
 pub use database::{Backend, Database};
 pub use http::{Answer, Visitor, answer};

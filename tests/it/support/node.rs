@@ -40,6 +40,11 @@ impl NodeSettings {
         self
     }
 
+    /// Another node on the same database, with a folder of its own.
+    pub fn beside(&self) -> Self {
+        Self { folder: Arc::new(tempfile::tempdir().unwrap()), ..self.clone() }
+    }
+
     /// Its data lies on a disk of its own, of this size.
     pub fn on_small_disk(mut self, kib: usize) -> Self {
         self.disk_kib = Some(kib);
@@ -173,8 +178,22 @@ impl TestNode {
 
     /// Asks it to stop. [`TestNode::ended`] waits for it.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Stands still until [`TestNode::resume`], with all that it has open.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Goes on.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let process = self.process.id().unwrap().to_string();
-        let sent = std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap();
+        let sent = std::process::Command::new("kill").args([signal, &process]).status().unwrap();
         assert!(sent.success());
     }
 

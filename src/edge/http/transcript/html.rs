@@ -160,6 +160,7 @@ mod tests {
             last_seq: 1,
             control: onya_core::conversation::Control::Assistant,
             control_version: 0,
+            owner: None,
             epoch: 0,
             turn: None,
         };

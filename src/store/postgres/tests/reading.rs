@@ -3,6 +3,7 @@
 use onya_actors::ports::TailLimit;
 use onya_core::conversation::Snapshot;
 
+use super::super::Take;
 use super::super::claim::claim_within;
 use super::super::read::{entries_after, entries_before, tail_entries};
 use super::*;
@@ -26,7 +27,9 @@ async fn rows_of_everything(backend: &TestPostgres, node: &Node, talk: &Talk) ->
                 2 => entries_before(&mut transaction, talk.id(), i64::MAX, (staff, 50)).await.map(drop),
                 3 => entries_after(&mut transaction, talk.id(), 0, (staff, 50)).await.map(drop),
                 4 => tail_entries(&mut transaction, talk.id(), last, WINDOW).await.map(drop),
-                _ => claim_within(&mut transaction, node.incarnation, talk.id(), WINDOW).await.map(drop),
+                _ => {
+                    claim_within(&mut transaction, node.incarnation, (talk.id(), Take::IfFree), WINDOW).await.map(drop)
+                }
             };
             page.unwrap();
         }

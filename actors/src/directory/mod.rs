@@ -1,34 +1,37 @@
 //! From a conversation's id to its live actor and its readers.
 //!
-//! A row holds the readers and, while there is one, the actor. Interest belongs to the row, not to the actor: readers
+//! A [`Row`] holds the readers and, while there is one, the actor. Interest belongs to the row, not to the actor: readers
 //! stay when an idle actor leaves memory, and hear of what the next one commits. Actors are started on demand, linked
 //! to the directory's own actor, which sees them end: one that crashed is counted in the store and started again, after
 //! a pause that doubles.
+//!
+//! In a cluster a conversation may be on another node: [`course`] keeps where its commands go, [`dispatch`] sends them
+//! there, [`attach`] brings readers up to date from there.
+
+mod attach;
+mod course;
+mod dispatch;
+mod row;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use onya_core::ConversationId;
-use onya_core::conversation::View;
-use onya_protocol::{Cursor, Delta, ErrorCode, Refusal};
+use onya_protocol::{ErrorCode, Refusal, Typing};
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent};
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use crate::connection::{Published, Standing, Subscriber, synced};
+pub(crate) use self::row::Row;
+use self::row::lock;
+use crate::connection::{Attempt, Published, Subscriber};
 use crate::conversation::{Admission, ConversationActor, Handle, Message};
-use crate::ports::TailLimit;
-use crate::reading::not_read;
 use crate::system::System;
 
 /// Crashes are counted over this time, in ms.
 pub(crate) const CRASH_WINDOW_MS: u64 = 600_000;
-
-/// Times that a reader is brought up to date by another actor because the one before it left, and the first pause.
-const SYNCHRONISE_ATTEMPTS: u32 = 5;
-const SYNCHRONISE_PAUSE: Duration = Duration::from_millis(20);
 
 const FIRST_RETURN_MS: u64 = 100;
 const MAX_RETURN_DOUBLINGS: u32 = 6;
@@ -42,75 +45,28 @@ pub(crate) struct Directory {
     supervisor: OnceLock<ActorCell>,
 }
 
-/// One conversation: its readers and its actor.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) id: ConversationId,
-    readers: Mutex<Vec<Arc<Subscriber>>>,
-    live: Mutex<Option<Handle>>,
-    return_wanted: AtomicBool,
-    /// Times in a row that an actor ended before it had stored anything.
-    failures: AtomicU32,
-}
-
-impl Row {
-    fn new(id: ConversationId) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            readers: Mutex::default(),
-            live: Mutex::default(),
-            return_wanted: AtomicBool::new(false),
-            failures: AtomicU32::new(0),
-        })
-    }
-
-    pub(crate) fn has_readers(&self) -> bool {
-        !lock(&self.readers).is_empty()
-    }
-
-    pub(crate) fn publish(&self, published: &Published) {
-        for reader in lock(&self.readers).iter() {
-            reader.publish(published.clone());
-        }
-    }
-
-    pub(crate) fn publish_delta(&self, delta: Delta) {
-        let readers = lock(&self.readers);
-        if let Some((last, others)) = readers.split_last() {
-            others.iter().for_each(|reader| reader.publish(Published::Delta(delta.clone())));
-            last.publish(Published::Delta(delta));
-        }
-    }
-
-    /// An actor works again: it has stored something.
-    pub(crate) fn settled(&self) {
-        self.failures.store(0, Ordering::Relaxed);
-    }
-
-    pub(crate) fn left(&self, return_wanted: bool) {
-        self.return_wanted.store(return_wanted, Ordering::Relaxed);
-    }
-
-    fn is_unused(&self) -> bool {
-        !self.has_readers() && lock(&self.live).is_none()
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Directory {
     /// How many conversations are live or have readers.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Shows something provisional to the readers of a conversation, live or not.
-    pub(crate) fn publish(&self, conversation: ConversationId, published: &Published) {
-        if let Some(row) = self.rows.get(&conversation).map(|row| Arc::clone(row.value())) {
-            row.publish(published);
+    /// Shows something provisional to the readers of a conversation, live or not, on this node.
+    pub(crate) fn show(&self, conversation: ConversationId, published: &Published) {
+        if let Some(row) = self.find(conversation) {
+            row.show(published);
         }
+    }
+
+    /// Shows that somebody on this node is writing to all who read, wherever they are.
+    pub(crate) fn publish_typing(&self, system: &System, typing: Typing) {
+        let Some(row) = self.find(typing.conversation) else { return };
+        let attached = row.course().as_ref().and_then(|course| course.attached());
+        let link = attached.and_then(|owner| system.peers.as_ref()?.owner_link(owner));
+        if let Some(link) = link {
+            link.typing(typing.clone());
+        }
+        row.publish(&Published::Typing(typing));
     }
 
     /// The conversation's actor, started if there is none.
@@ -143,87 +99,55 @@ impl Directory {
             .map_err(|_| unavailable())?;
         by_actor.insert(actor.get_id(), row.id);
         drop(by_actor);
-        Ok(Handle { actor, admission })
+        Ok(Handle { actor, admission, since: Instant::now() })
     }
 
-    /// Registers the reader first, then brings it up to date: from the live actor, else by one read of the store's
-    /// tail, without a claim. A conversation whose reply is in progress but whose actor is gone is activated.
-    pub(crate) async fn subscribe(
-        &self,
-        system: &Arc<System>,
-        subscriber: &Arc<Subscriber>,
-        cursor: Option<Cursor>,
-    ) -> Result<(), Refusal> {
-        let row = self.register(subscriber);
-        let outcome = self.bring_up_to_date(system, &row, subscriber, cursor).await;
-        if outcome.is_err() {
-            drop(row);
-            self.unsubscribe(subscriber);
-        }
-        outcome
-    }
-
-    fn register(&self, subscriber: &Arc<Subscriber>) -> Arc<Row> {
-        subscriber.restart();
+    fn register(&self, subscriber: &Arc<Subscriber>) -> (Arc<Row>, Attempt) {
+        let attempt = subscriber.restart();
         // The row's entry stays locked until the reader is in, so that nobody tidies the row away.
         let row = self.rows.entry(subscriber.conversation).or_insert_with(|| Row::new(subscriber.conversation));
-        let mut readers = lock(&row.readers);
+        let mut readers = row.readers();
         if !readers.iter().any(|reader| Arc::ptr_eq(reader, subscriber)) {
             readers.push(Arc::clone(subscriber));
         }
         drop(readers);
-        Arc::clone(row.value())
+        (Arc::clone(row.value()), attempt)
     }
 
-    async fn bring_up_to_date(
-        &self,
-        system: &Arc<System>,
-        row: &Arc<Row>,
-        subscriber: &Arc<Subscriber>,
-        cursor: Option<Cursor>,
-    ) -> Result<(), Refusal> {
-        for attempt in 0..SYNCHRONISE_ATTEMPTS {
-            let live = lock(&row.live).clone().filter(|handle| handle.admission.is_open());
-            let handle = match live {
-                Some(handle) => handle,
-                None if from_tail(system, subscriber, cursor).await? => return Ok(()),
-                None => self.activate(system, row.id)?,
-            };
-            let (done, synchronised) = oneshot::channel();
-            let message = Message::Synchronise { subscriber: Arc::clone(subscriber), cursor, done };
-            // An actor that left before it got here has dropped `done`: start over.
-            let _ = handle.actor.cast(message);
-            // Holding the handle would keep a message alive that nobody reads any more.
-            drop(handle);
-            if let Ok(outcome) = synchronised.await {
-                return outcome;
+    pub(crate) fn unsubscribe(&self, system: &System, subscriber: &Arc<Subscriber>) {
+        if let Some(row) = self.find(subscriber.conversation) {
+            row.readers().retain(|reader| !Arc::ptr_eq(reader, subscriber));
+            if !row.has_readers() {
+                self.detach(system, &row);
             }
-            tokio::time::sleep(SYNCHRONISE_PAUSE * 2_u32.pow(attempt)).await;
-        }
-        Err(crate::conversation::busy("the conversation cannot be loaded now"))
-    }
-
-    pub(crate) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
-        if let Some(row) = self.rows.get(&subscriber.conversation) {
-            lock(&row.readers).retain(|reader| !Arc::ptr_eq(reader, subscriber));
         }
         self.tidy(subscriber.conversation);
     }
 
     /// Tells every live actor something.
     pub(crate) fn tell_all(&self, message: impl Fn() -> Message) {
-        for row in &self.rows {
+        for row in self.all() {
             if let Some(handle) = lock(&row.live).as_ref() {
                 let _ = handle.actor.cast(message());
             }
         }
     }
 
+    /// Everything known now. Whoever looks into a row holds no lock of the map.
+    pub(crate) fn all(&self) -> Vec<Arc<Row>> {
+        self.rows.iter().map(|row| Arc::clone(row.value())).collect()
+    }
+
+    /// A conversation that is live or has readers.
+    pub(crate) fn find(&self, conversation: ConversationId) -> Option<Arc<Row>> {
+        self.rows.get(&conversation).map(|row| Arc::clone(row.value()))
+    }
+
     fn row(&self, conversation: ConversationId) -> Arc<Row> {
         Arc::clone(self.rows.entry(conversation).or_insert_with(|| Row::new(conversation)).value())
     }
 
-    fn tidy(&self, conversation: ConversationId) {
+    pub(crate) fn tidy(&self, conversation: ConversationId) {
         self.rows.remove_if(&conversation, |_, row| Arc::strong_count(row) == 1 && row.is_unused());
     }
 
@@ -236,44 +160,9 @@ impl Directory {
             *live = None;
         }
         drop(live);
-        let return_wanted = row.return_wanted.swap(false, Ordering::Relaxed);
+        let return_wanted = row.take_return_wanted();
         Some((row, return_wanted))
     }
-}
-
-/// Brings a reader up to date from the store; `false` if the conversation must be activated for it.
-async fn from_tail(
-    system: &Arc<System>,
-    subscriber: &Arc<Subscriber>,
-    cursor: Option<Cursor>,
-) -> Result<bool, Refusal> {
-    let limit: TailLimit = system.settings.window;
-    let tail = system
-        .log
-        .tail(subscriber.conversation, limit)
-        .await
-        .map_err(not_read)?
-        .ok_or_else(|| Refusal::new(ErrorCode::NotFound, "no such conversation"))?;
-    if subscriber.view == View::Customer && tail.summary.customer != subscriber.reader {
-        system.note_stranger(subscriber.reader, subscriber.conversation);
-        return Err(Refusal::new(ErrorCode::NotFound, "no such conversation"));
-    }
-    if tail.summary.turn.is_some() {
-        return Ok(false);
-    }
-    let standing = Standing {
-        conversation: subscriber.conversation,
-        history_epoch: system.history_epoch,
-        position: tail.summary.last_seq,
-        control: tail.summary.control,
-        control_version: tail.summary.control_version,
-        language: &tail.summary.language,
-        entries: tail.entries.iter().collect(),
-        turn: None,
-    };
-    let shown = (&system.settings.notices, system.settings.snapshot_entries);
-    subscriber.begin(synced(standing, cursor, subscriber.view, shown));
-    Ok(true)
 }
 
 /// Watches the conversations' actors.
@@ -333,6 +222,8 @@ impl Actor for DirectoryActor {
             tracing::error!(conversation = %id, %error, "a conversation's actor crashed");
             metrics::counter!("onya_crashes_total").increment(1);
             record_crash(system, id);
+            // It may have been on its way to another node: what waits for that goes on.
+            system.directory.stay(system, &row);
         }
         if return_wanted || crash.is_some() {
             let failures = row.failures.fetch_add(1, Ordering::Relaxed).min(MAX_RETURN_DOUBLINGS);

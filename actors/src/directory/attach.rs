@@ -1,0 +1,318 @@
+//! Bringing readers up to date, from wherever their conversation is.
+//!
+//! A reader is registered first and brought up to date after, so that nothing falls in between. On the node that owns a
+//! conversation its actor answers, or, while there is none, one read of the log's end. A reader on another node asks that
+//! node, which from then on tells this one what it publishes: the readers are *attached*. When the conversation moves or
+//! the link is lost they are *adrift*, and are brought up to date again from where they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use onya_core::conversation::View;
+use onya_core::{ConversationId, Incarnation, Seq};
+use onya_protocol::{CloseCode, Cursor, ErrorCode, LiveTurn, Refusal};
+use tokio::sync::oneshot;
+
+use super::Directory;
+use super::dispatch::Way;
+use super::row::Row;
+use crate::connection::{Standing, Subscriber, Viewer, synced};
+use crate::conversation::{Message, busy};
+use crate::ports::{Summary, Tail, TailLimit};
+use crate::reading::not_read;
+use crate::relay::{Peers, Watched};
+use crate::system::System;
+
+/// Times that a reader is brought up to date by another actor or node because the one before it left, and the first pause.
+const ATTEMPTS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Conversations whose readers are attached again at a time.
+const REATTACHED_AT_ONCE: usize = 32;
+
+/// What became of an attempt to bring a reader up to date.
+enum Attached {
+    /// It is, and hears of what comes.
+    Done,
+    /// Another node has the conversation.
+    Elsewhere(Option<Incarnation>),
+    /// The actor or the link was lost: again, after a pause.
+    Again,
+}
+
+impl Directory {
+    /// Registers the reader first, then brings it up to date. If the conversation's node cannot be reached, it is shown
+    /// what is stored, and stays adrift until the node can be, or there is another.
+    pub(crate) async fn subscribe(
+        &self,
+        system: &Arc<System>,
+        subscriber: &Arc<Subscriber>,
+        cursor: Option<Cursor>,
+    ) -> Result<(), Refusal> {
+        let (row, attempt) = self.register(subscriber);
+        let viewer = Viewer::Here(Arc::clone(subscriber), attempt);
+        let outcome = match self.attach(system, &row, (&viewer, cursor)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.show_stored(system, &row, (&viewer, cursor)).await,
+            Err(refusal) => Err(refusal),
+        };
+        if outcome.is_err() {
+            drop(row);
+            self.unsubscribe(system, subscriber);
+        }
+        outcome
+    }
+
+    /// Brings a reader up to date; `false` if the conversation's node cannot be reached now.
+    async fn attach(
+        &self,
+        system: &Arc<System>,
+        row: &Arc<Row>,
+        (viewer, cursor): (&Viewer, Option<Cursor>),
+    ) -> Result<bool, Refusal> {
+        for attempt in 0..ATTEMPTS {
+            let attached = match self.way_of(system, row) {
+                Way::Here => {
+                    self.attached_to(system, row, system.peers.as_ref().map(Peers::me));
+                    self.show_here(system, row, (viewer, cursor)).await?
+                }
+                Way::There(link) => {
+                    let Viewer::Here(subscriber, attempt) = viewer else { return Ok(false) };
+                    self.attached_to(system, row, Some(link.owner));
+                    match link.watch((subscriber, *attempt), cursor).await {
+                        Watched::Shown => Attached::Done,
+                        Watched::Refused(refusal) => return Err(refusal),
+                        Watched::Elsewhere(owner) => Attached::Elsewhere(owner),
+                        Watched::Lost => Attached::Again,
+                    }
+                }
+                Way::Nowhere => Attached::Again,
+            };
+            match attached {
+                Attached::Done => return Ok(true),
+                Attached::Elsewhere(Some(owner)) if system.is_this(owner) && system.hands_over(row) => {
+                    self.let_go(system, row).await;
+                }
+                Attached::Elsewhere(owner) if owner.is_some() => row.course().get_or_insert_default().heard(owner),
+                Attached::Elsewhere(_) | Attached::Again => {
+                    tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempt)).await;
+                }
+            }
+        }
+        if system.peers.is_some() { Ok(false) } else { Err(busy("the conversation cannot be loaded now")) }
+    }
+
+    fn way_of(&self, system: &Arc<System>, row: &Row) -> Way {
+        if system.peers.is_none() {
+            return Way::Here;
+        }
+        self.way(system, row, row.course().get_or_insert_default())
+    }
+
+    /// Notes who shows the conversation to the readers; who did before need not any more.
+    fn attached_to(&self, system: &System, row: &Row, node: Option<Incarnation>) {
+        let Some(peers) = &system.peers else { return };
+        let before = row.course().get_or_insert_default().attach(node);
+        if let Some(before) = before.filter(|before| Some(*before) != node)
+            && let Some(link) = peers.owner_link(before)
+        {
+            link.forget(row.id);
+        }
+    }
+
+    /// No reader of this node is left: who showed them the conversation need not any more.
+    pub(super) fn detach(&self, system: &System, row: &Row) {
+        if row.course().as_ref().is_some_and(|course| course.attached().is_some()) {
+            self.attached_to(system, row, None);
+        }
+    }
+
+    /// Brings somebody up to date from this node: from the live actor, else by one read of the log's end, without a claim.
+    /// A conversation whose reply is in progress but whose actor is gone is activated.
+    async fn show_here(
+        &self,
+        system: &Arc<System>,
+        row: &Arc<Row>,
+        (viewer, cursor): (&Viewer, Option<Cursor>),
+    ) -> Result<Attached, Refusal> {
+        let handle = match row.open_handle() {
+            Some(handle) => handle,
+            None => match from_tail(system, viewer, cursor).await? {
+                FromTail::Shown => return Ok(Attached::Done),
+                FromTail::OwnedBy(owner) => return Ok(Attached::Elsewhere(Some(owner))),
+                FromTail::TurnIsOpen => self.activate(system, row.id)?,
+            },
+        };
+        let (done, synchronised) = oneshot::channel();
+        let message = Message::Synchronise { viewer: viewer.clone(), cursor, done };
+        // An actor that left before it got here has dropped `done`: start over.
+        let _ = handle.actor.cast(message);
+        // Holding the handle would keep a message alive that nobody reads any more.
+        drop(handle);
+        match synchronised.await {
+            Ok(outcome) => outcome.map(|()| Attached::Done),
+            Err(_) => Ok(Attached::Again),
+        }
+    }
+
+    /// Shows a reader of this node what is stored, although nobody tells this node what comes: it stays adrift.
+    async fn show_stored(
+        &self,
+        system: &Arc<System>,
+        row: &Arc<Row>,
+        (viewer, cursor): (&Viewer, Option<Cursor>),
+    ) -> Result<(), Refusal> {
+        self.attached_to(system, row, None);
+        let tail = tail_for(system, viewer).await?;
+        viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()));
+        if let Some(peers) = &system.peers {
+            peers.adrift(row.id);
+        }
+        Ok(())
+    }
+
+    /// From now on another node is shown what is published.
+    pub(crate) fn watched_by(&self, viewer: &Viewer) {
+        if let Viewer::There { edge, conversation, view, .. } = viewer {
+            self.row(*conversation).watched_by(edge, *view);
+        }
+    }
+
+    /// Brings a reader of another node up to date. `Ok(Some)`: who has the conversation instead, as far as is known. The
+    /// other node says itself when nobody reads there any more.
+    pub(crate) async fn watch_from_edge(
+        &self,
+        system: &Arc<System>,
+        viewer: &Viewer,
+        cursor: Option<Cursor>,
+    ) -> Result<Option<Option<Incarnation>>, Refusal> {
+        let row = self.row(viewer.conversation());
+        for attempt in 0..ATTEMPTS {
+            if system.hands_over(&row) {
+                return Ok(Some(self.let_go(system, &row).await));
+            }
+            match self.show_here(system, &row, (viewer, cursor)).await? {
+                Attached::Done => return Ok(None),
+                Attached::Elsewhere(owner) => return Ok(Some(owner)),
+                Attached::Again => tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempt)).await,
+            }
+        }
+        let heard = row.course().as_ref().and_then(|course| course.heard_of());
+        Ok(Some(heard.or_else(|| system.wished_owner(row.id))))
+    }
+
+    /// Brings the readers of conversations that are adrift up to date again, from where they are.
+    pub(crate) async fn reattach(&self, system: &Arc<System>, adrift: Vec<ConversationId>) {
+        let reattaching = adrift.into_iter().map(|conversation| self.reattach_one(system, conversation));
+        futures::stream::iter(reattaching).buffer_unordered(REATTACHED_AT_ONCE).collect::<()>().await;
+    }
+
+    async fn reattach_one(&self, system: &Arc<System>, conversation: ConversationId) {
+        let (Some(row), Some(peers)) = (self.find(conversation), &system.peers) else { return };
+        if row.course().as_ref().is_some_and(|course| course.attached().is_some()) {
+            return;
+        }
+        let readers = row.readers().clone();
+        if readers.is_empty() {
+            return;
+        }
+        if matches!(self.way_of(system, &row), Way::Nowhere) {
+            return peers.still_adrift(conversation);
+        }
+        for reader in readers {
+            // One that is being brought up to date already finds its way by itself.
+            let Some(cursor) = reader.cursor(system.history_epoch) else { continue };
+            let attempt = reader.restart();
+            let viewer = Viewer::Here(Arc::clone(&reader), attempt);
+            match self.attach(system, &row, (&viewer, Some(cursor))).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    // Shown nothing meanwhile: its client is better off with a new socket.
+                    reader.close(CloseCode::InsufficientState);
+                }
+                Err(refusal) => {
+                    tracing::info!(%conversation, code = %refusal.code, "a reader could not be brought up to date again");
+                    reader.close(CloseCode::InsufficientState);
+                }
+            }
+        }
+    }
+
+    /// Sets the readers of conversations adrift that are shown by somebody who should not, or cannot, any more.
+    pub(crate) fn set_adrift(&self, system: &Arc<System>, peers: &Peers) {
+        for row in self.all().into_iter().filter(|row| row.has_readers()) {
+            let mut course = row.course();
+            let course = course.get_or_insert_default();
+            let way = self.way(system, &row, course).node(peers);
+            if way.is_none() || way != course.attached() {
+                course.attach(None);
+                peers.adrift(row.id);
+            }
+        }
+    }
+
+    /// The link to a node is lost: what it has not answered is sent again, and its readers are adrift.
+    pub(crate) fn lost(&self, peers: &Peers, owner: Incarnation) {
+        for row in self.all() {
+            let mut course = row.course();
+            let Some(course) = course.as_mut() else { continue };
+            course.lost(owner);
+            if course.attached() == Some(owner) {
+                course.attach(None);
+                peers.adrift(row.id);
+            }
+        }
+    }
+}
+
+/// What a read of the log's end came to.
+enum FromTail {
+    Shown,
+    /// The row says that this member has it.
+    OwnedBy(Incarnation),
+    /// Somebody should be at work on it.
+    TurnIsOpen,
+}
+
+async fn from_tail(system: &Arc<System>, viewer: &Viewer, cursor: Option<Cursor>) -> Result<FromTail, Refusal> {
+    let tail = tail_for(system, viewer).await?;
+    if let (Some(peers), Some(owner)) = (&system.peers, tail.summary.owner)
+        && owner != peers.me()
+        && peers.placement().view.member(owner).is_some()
+    {
+        return Ok(FromTail::OwnedBy(owner));
+    }
+    if tail.summary.turn.is_some() {
+        return Ok(FromTail::TurnIsOpen);
+    }
+    viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()));
+    Ok(FromTail::Shown)
+}
+
+/// The end of the log with its head, for somebody who may read it.
+async fn tail_for(system: &Arc<System>, viewer: &Viewer) -> Result<Tail, Refusal> {
+    let limit: TailLimit = system.settings.window;
+    let conversation = viewer.conversation();
+    let unknown = || Refusal::new(ErrorCode::NotFound, "no such conversation");
+    let tail = system.log.tail(conversation, limit).await.map_err(not_read)?.ok_or_else(unknown)?;
+    if viewer.view() == View::Customer && tail.summary.customer != viewer.reader() {
+        system.note_stranger(viewer.reader(), conversation);
+        return Err(unknown());
+    }
+    Ok(tail)
+}
+
+fn standing<'a>(system: &System, tail: &'a Tail) -> Standing<'a> {
+    let Summary { id, last_seq, control, control_version, language, epoch, turn, .. } = &tail.summary;
+    let live_turn = |(turn, attempt): (Seq, u32)| LiveTurn { turn, epoch: *epoch, attempt, text: String::new() };
+    Standing {
+        conversation: *id,
+        history_epoch: system.history_epoch,
+        position: *last_seq,
+        control: *control,
+        control_version: *control_version,
+        language,
+        entries: tail.entries.iter().collect(),
+        turn: turn.map(live_turn),
+    }
+}

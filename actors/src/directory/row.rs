@@ -1,0 +1,198 @@
+//! One conversation on this node: its readers here, the other nodes that read it here, its actor, and where its commands
+//! go.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use onya_core::ConversationId;
+use onya_core::conversation::View;
+use onya_protocol::peer::ToEdge;
+use onya_protocol::{CloseCode, Delta};
+
+use super::course::Course;
+use crate::connection::{Published, Subscriber};
+use crate::conversation::{Handle, Message};
+use crate::relay::EdgeLink;
+
+/// One conversation: its readers and its actor.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) id: ConversationId,
+    readers: Mutex<Vec<Arc<Subscriber>>>,
+    /// Other nodes whose readers are shown what is published here.
+    edges: Mutex<Vec<Edge>>,
+    pub(super) live: Mutex<Option<Handle>>,
+    /// Only in a cluster, and only once a command or a reader went to another node.
+    course: Mutex<Option<Box<Course>>>,
+    return_wanted: AtomicBool,
+    /// Times in a row that an actor ended before it had stored anything.
+    pub(super) failures: AtomicU32,
+}
+
+/// Another node with readers, and the views that they read in.
+#[derive(Debug)]
+struct Edge {
+    link: Arc<EdgeLink>,
+    customer: bool,
+    staff: bool,
+}
+
+impl Row {
+    pub(super) fn new(id: ConversationId) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            readers: Mutex::default(),
+            edges: Mutex::default(),
+            live: Mutex::default(),
+            course: Mutex::default(),
+            return_wanted: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
+        })
+    }
+
+    /// Whether anybody reads, on this node or on others.
+    pub(crate) fn is_read(&self) -> bool {
+        self.has_readers() || self.has_edges()
+    }
+
+    pub(crate) fn has_readers(&self) -> bool {
+        !lock(&self.readers).is_empty()
+    }
+
+    pub(crate) fn has_edges(&self) -> bool {
+        !lock(&self.edges).is_empty()
+    }
+
+    /// The readers of this node.
+    pub(super) fn readers(&self) -> MutexGuard<'_, Vec<Arc<Subscriber>>> {
+        lock(&self.readers)
+    }
+
+    /// Shows something to all readers, here and on other nodes.
+    pub(crate) fn publish(&self, published: &Published) {
+        self.show(published);
+        self.relay(published, None);
+    }
+
+    /// Shows something to the readers of this node.
+    pub(crate) fn show(&self, published: &Published) {
+        for reader in lock(&self.readers).iter() {
+            reader.publish(published.clone());
+        }
+    }
+
+    /// Shows something to the readers of other nodes, but not of the one that it came from.
+    pub(crate) fn relay(&self, published: &Published, from: Option<&Arc<EdgeLink>>) {
+        for edge in lock(&self.edges).iter() {
+            if from.is_some_and(|from| Arc::ptr_eq(from, &edge.link)) {
+                continue;
+            }
+            if let Some(frame) = published.for_edge(self.id, edge.customer, edge.staff) {
+                edge.link.push(frame);
+            }
+        }
+    }
+
+    /// Shows text of the reply in progress to all readers.
+    pub(crate) fn publish_delta(&self, delta: Delta) {
+        for edge in lock(&self.edges).iter() {
+            edge.link.push(ToEdge::Delta(delta.clone()));
+        }
+        self.show_delta(delta);
+    }
+
+    /// Shows text of the reply in progress to the readers of this node.
+    pub(crate) fn show_delta(&self, delta: Delta) {
+        let readers = lock(&self.readers);
+        if let Some((last, others)) = readers.split_last() {
+            others.iter().for_each(|reader| reader.publish(Published::Delta(delta.clone())));
+            last.publish(Published::Delta(delta));
+        }
+    }
+
+    /// From now on the edge is shown what is published, in this view too.
+    pub(crate) fn watched_by(&self, link: &Arc<EdgeLink>, view: View) {
+        let mut edges = lock(&self.edges);
+        let at = edges.iter().position(|edge| Arc::ptr_eq(&edge.link, link)).unwrap_or_else(|| {
+            edges.push(Edge { link: Arc::clone(link), customer: false, staff: false });
+            edges.len() - 1
+        });
+        match view {
+            View::Customer => edges[at].customer = true,
+            View::Staff => edges[at].staff = true,
+        }
+    }
+
+    /// The edge is shown nothing any more.
+    pub(crate) fn forgotten_by(&self, link: &EdgeLink) {
+        lock(&self.edges).retain(|edge| !std::ptr::eq(Arc::as_ptr(&edge.link), link));
+    }
+
+    /// Closes the sockets of customers who read on this node.
+    pub(crate) fn cut_customers(&self, code: CloseCode) {
+        for reader in lock(&self.readers).iter().filter(|reader| reader.view == View::Customer) {
+            reader.close(code);
+        }
+    }
+
+    /// All edges with readers.
+    pub(crate) fn edges(&self) -> Vec<Arc<EdgeLink>> {
+        lock(&self.edges).iter().map(|edge| Arc::clone(&edge.link)).collect()
+    }
+
+    /// Takes all edges out: they are shown nothing any more.
+    pub(crate) fn take_edges(&self) -> Vec<Arc<EdgeLink>> {
+        std::mem::take(&mut *lock(&self.edges)).into_iter().map(|edge| edge.link).collect()
+    }
+
+    /// Where commands and readers go.
+    pub(crate) fn course(&self) -> MutexGuard<'_, Option<Box<Course>>> {
+        lock(&self.course)
+    }
+
+    /// An actor works again: it has stored something.
+    pub(crate) fn settled(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn left(&self, return_wanted: bool) {
+        self.return_wanted.store(return_wanted, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_return_wanted(&self) -> bool {
+        self.return_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// For how long there has been the actor that takes commands, if there is one.
+    pub(crate) fn lives_for(&self) -> Option<Duration> {
+        self.open_handle().map(|handle| handle.since.elapsed())
+    }
+
+    /// Tells the actor that another node should own the conversation.
+    pub(crate) fn hand_over(&self) {
+        if let Some(handle) = self.open_handle() {
+            let _ = handle.actor.cast(Message::HandOver);
+        }
+    }
+
+    /// Whether there is an actor that takes commands.
+    pub(crate) fn is_live(&self) -> bool {
+        self.open_handle().is_some()
+    }
+
+    /// The actor that takes commands, if there is one.
+    pub(super) fn open_handle(&self) -> Option<Handle> {
+        lock(&self.live).clone().filter(|handle| handle.admission.is_open())
+    }
+
+    pub(super) fn is_unused(&self) -> bool {
+        !self.is_read()
+            && lock(&self.live).is_none()
+            && lock(&self.course).as_ref().is_none_or(|course| course.is_idle())
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,8 @@
+//! Several nodes over one store, with links that can be cut.
+
+mod commands;
+mod moves;
+mod readers;
+mod takeover;
+mod walk;
+mod world;

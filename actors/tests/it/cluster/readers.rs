@@ -1,0 +1,161 @@
+//! Readers on every node are shown one log, live, whatever becomes of links and owners.
+
+use std::time::Duration;
+
+use onya_actors::ports::ModelEnd;
+use onya_core::conversation::{Event, Outcome};
+use onya_protocol::{CustomerFrame, ServerFrame};
+
+use super::world::Nodes;
+
+fn text(frame: &ServerFrame) -> Option<String> {
+    if let ServerFrame::Delta(delta) = frame { Some(delta.text.clone()) } else { None }
+}
+
+fn seq(frame: &ServerFrame) -> Option<u64> {
+    if let ServerFrame::Entry { entry, .. } = frame { Some(entry.seq) } else { None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_streams_to_readers_on_every_node() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let mut readers = Vec::new();
+    for node in 0..3 {
+        let mut reader = nodes.customer(node, None).await;
+        reader.synced().await;
+        readers.push(reader);
+    }
+    nodes.say(nodes.other(), "hello").await.unwrap();
+    let asked = nodes.nodes[nodes.wished()].model.asked().await;
+    asked.say("Hi ");
+    for reader in &mut readers {
+        assert_eq!(reader.until(text).await, "Hi ");
+    }
+    asked.say("there");
+    asked.end(ModelEnd::Complete);
+    for reader in &mut readers {
+        // Text that waits goes when the entry comes.
+        let end = |frame: &ServerFrame| seq(frame).filter(|seq| *seq == 4);
+        reader.until(end).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_on_another_node_joins_in_the_middle_of_a_reply() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    nodes.say(nodes.wished(), "hello").await.unwrap();
+    let asked = nodes.nodes[nodes.wished()].model.asked().await;
+    asked.say("Grüße");
+    nodes.settle().await;
+    let mut reader = nodes.customer(nodes.other(), None).await;
+    assert_eq!(reader.synced().await.turn.unwrap().text, "Grüße");
+    asked.say(" an alle");
+    assert_eq!(reader.until(text).await, " an alle");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_an_idle_conversation_wakes_nobody_and_hears_of_what_comes() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let mut reader = nodes.customer(nodes.other(), None).await;
+    assert_eq!(reader.synced().await.position, 1);
+    assert_eq!(nodes.owner(), None, "a hello claims nothing");
+    nodes.say(nodes.wished(), "hello").await.unwrap();
+    assert_eq!(reader.until(seq).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_link_is_no_gap_for_the_reader() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let (owner, edge) = (nodes.wished(), nodes.other());
+    let mut reader = nodes.customer(edge, None).await;
+    reader.synced().await;
+    nodes.say(owner, "one").await.unwrap();
+    assert_eq!(reader.until(seq).await, 2);
+    assert_eq!(reader.until(seq).await, 3);
+    nodes.cluster.cut(nodes.nodes[owner].me, nodes.nodes[edge].me);
+    nodes.say(owner, "two").await.unwrap();
+    nodes.settle().await;
+    nodes.cluster.mend();
+    let synced =
+        reader.until(|frame| if let ServerFrame::Synced(synced) = frame { Some(synced.clone()) } else { None });
+    let synced = synced.await;
+    assert!(synced.recovered);
+    assert_eq!(synced.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4]);
+    nodes.say(owner, "three").await.unwrap();
+    assert_eq!(reader.until(seq).await, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_whose_owner_cannot_be_reached_is_shown_what_is_stored_and_the_rest_later() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let (owner, edge) = (nodes.wished(), nodes.other());
+    nodes.say(owner, "one").await.unwrap();
+    nodes.cluster.cut(nodes.nodes[owner].me, nodes.nodes[edge].me);
+    nodes.settle().await;
+    let mut reader = nodes.customer(edge, None).await;
+    let synced = reader.synced().await;
+    assert_eq!((synced.position, synced.turn.unwrap().text.as_str()), (3, ""));
+    nodes.say(owner, "two").await.unwrap();
+    nodes.cluster.mend();
+    let later = reader.until(|frame| if let ServerFrame::Synced(synced) = frame { Some(synced.clone()) } else { None });
+    let later = later.await;
+    assert_eq!((later.recovered, later.position), (true, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_death_of_the_owner_costs_a_reader_a_new_attempt_and_nothing_else() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let owner = nodes.wished();
+    let edge = nodes.other();
+    let mut reader = nodes.customer(edge, None).await;
+    reader.synced().await;
+    nodes.say(edge, "hello").await.unwrap();
+    let zombie = nodes.nodes[owner].model.asked().await;
+    zombie.say("I was going to");
+    assert_eq!(reader.until(text).await, "I was going to");
+    nodes.bury(owner);
+    let heir = nodes.wished();
+    let asked = nodes.nodes[heir].model.asked().await;
+    assert_eq!(asked.question.turn, (3, 2));
+    zombie.say(" say more");
+    zombie.end(ModelEnd::Complete);
+    asked.say("Hello again");
+    assert_eq!(reader.until(text).await, "Hello again");
+    asked.end(ModelEnd::Complete);
+    assert_eq!(reader.until(seq).await, 5);
+    nodes.settle().await;
+    let ends: Vec<_> =
+        nodes.entries().into_iter().filter(|entry| matches!(entry.event, Event::TurnEnded { .. })).collect();
+    assert_eq!(ends.len(), 1, "the dead owner's end was refused");
+    let Event::TurnEnded { outcome: Outcome::Final, text, .. } = &ends[0].event else { panic!() };
+    assert_eq!(text, "Hello again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn typing_is_seen_on_all_nodes_but_by_who_types() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let mut staff = Vec::new();
+    for node in &nodes.nodes {
+        let agent = node.sessions.connect_staff(crate::world::person(2, onya_core::conversation::Role::Agent)).await;
+        let agent = agent.unwrap();
+        agent.handle(onya_protocol::StaffFrame::Watch { conversation: nodes.id, cursor: None }).await;
+        staff.push(agent);
+    }
+    let customer = nodes.customer(nodes.other(), None).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for agent in &staff {
+        agent.queue().next().await;
+    }
+    customer.connection.handle(CustomerFrame::Typing { active: true }).await;
+    for agent in &staff {
+        let (frames, _) = agent.queue().next().await;
+        assert!(frames.iter().any(|frame| matches!(frame, ServerFrame::Typing(typing) if typing.active)));
+    }
+}
