@@ -11,6 +11,7 @@ mod anchors;
 mod cluster;
 mod goodbye;
 mod indexing;
+mod links;
 mod probes;
 mod record;
 mod redis;
@@ -34,6 +35,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::goodbye::Signals;
+use self::links::Links;
 use self::upkeep::Upkeep;
 use self::world::{SystemClock, SystemRandom};
 use crate::auth::{Issuer, KeySet, Verifier};
@@ -168,7 +170,9 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     create_data_dir(&config.node.data_dir)?;
     let keys = KeySet::load_or_generate(&config.auth)?;
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let (store, me) = connect_store(config, &*clock).await?;
+    let me = Incarnation(Uuid::now_v7());
+    let links = Links::bind(config, &keys, me).await?;
+    let store = connect_store(config, (me, links.as_ref()), &*clock).await?;
     let cluster = cluster::join(config, &store, me).await?;
     record::start((&store, &*clock), loaded, &keys).await?;
     let anchors = anchors::start(config, &store)?;
@@ -177,7 +181,11 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     upkeep.look().await;
     let redis = redis::connect(config).await?;
     let model: Arc<dyn Model> = llm::build(settings::llm(config), Arc::clone(&clock), Arc::clone(&random))?;
-    let world = Ports { log: Arc::clone(&log), audit, model, clock, random: Arc::clone(&random), cluster: None };
+    let others = cluster.as_ref().zip(links.as_ref()).map(|(cluster, links)| onya_actors::ports::Cluster {
+        membership: Arc::new(cluster.roster.clone()),
+        transport: links.transport(),
+    });
+    let world = Ports { log: Arc::clone(&log), audit, model, clock, random: Arc::clone(&random), cluster: others };
     let sessions = Sessions::start(world, settings::actors(config)).await.context("the actors cannot start")?;
     let mut parts: Vec<Box<dyn Probe>> =
         vec![Box::new(probes::StoreProbe(Arc::clone(&log))), Box::new(probes::ModelProbe::new(&config.llm))];
@@ -201,6 +209,9 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
     let membership = cluster.as_ref().map(|cluster| Arc::new(cluster.roster.clone()) as Arc<dyn Membership>);
     let metrics = edge::metrics_router(telemetry.metrics.clone(), membership);
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
+    if let Some(links) = links {
+        servers.spawn(links.serve(sessions.clone(), stop.clone()));
+    }
     servers.spawn(upkeep.watch(stop.clone()));
     servers.spawn(indexing::run(Arc::clone(&log), stop.clone()));
     servers.close();
@@ -214,11 +225,14 @@ fn create_data_dir(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Connects, and registers this start of the process.
-async fn connect_store(config: &Config, clock: &dyn Clock) -> anyhow::Result<(store::Store, Incarnation)> {
-    let incarnation = Uuid::now_v7();
-    let store = store::connect(&settings::store(config), incarnation).await?;
-    let alone = Member::alone(incarnation, &config.node.name, clock.now());
-    let member = cluster::member(config, alone)?;
+async fn connect_store(
+    config: &Config,
+    (me, links): (Incarnation, Option<&Links>),
+    clock: &dyn Clock,
+) -> anyhow::Result<store::Store> {
+    let store = store::connect(&settings::store(config), me.0).await?;
+    let alone = Member::alone(me.0, &config.node.name, clock.now());
+    let member = cluster::member(config, links.map(Links::address), alone)?;
     store.log.register(&member).await.context("this process cannot be registered in the database")?;
-    Ok((store, Incarnation(incarnation)))
+    Ok(store)
 }

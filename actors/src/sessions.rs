@@ -26,6 +26,8 @@ use crate::supervisor::Supervisor;
 use crate::sweeper::Sweeper;
 use crate::system::{Parts, System};
 
+/// Longest wait for the other nodes to be told of a drain: it does not depend on that.
+const TELL_LIMIT: Duration = Duration::from_secs(2);
 /// How long sockets that were told to come back elsewhere may take, once the last of them was due to.
 const SOCKETS_LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// Longest wait for tasks after the last actor has left: calls of the store that are bounded by its own time-outs.
@@ -133,10 +135,14 @@ impl Sessions {
         self.system.directory.dispatch(&self.system, conversation, command);
     }
 
-    /// Takes a link from another node of the cluster, which holds sockets and asks. `None` on a node that is alone.
+    /// Takes a link from another node of the cluster, which holds sockets and asks. A node that is alone has none.
     #[must_use]
-    pub fn accept_edge(&self, edge: Incarnation) -> Option<Arc<EdgeLink>> {
-        self.system.peers.as_ref().map(|peers| peers.accept(edge, &self.system))
+    pub fn accept_edge(&self, edge: Incarnation) -> Arc<EdgeLink> {
+        let link = EdgeLink::new(edge, &self.system);
+        if let Some(peers) = &self.system.peers {
+            peers.accept(&link);
+        }
+        link
     }
 
     /// Connects a customer's socket to one conversation and brings it up to date.
@@ -194,10 +200,12 @@ impl Sessions {
     /// are told first, and commands and readers go to them as conversations do.
     pub async fn drain(&self) {
         let system = &self.system;
-        if let Some(peers) = &system.peers
-            && let Err(error) = peers.membership().drain().await
-        {
-            tracing::warn!(%error, "the other nodes could not be told of the shutdown");
+        if let Some(peers) = &system.peers {
+            match tokio::time::timeout(TELL_LIMIT, peers.membership().drain()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the other nodes could not be told of the shutdown"),
+                Err(_) => tracing::warn!("the other nodes could not be told of the shutdown in time"),
+            }
         }
         system.start_draining();
         system.registry.say_goaway(system.settings.goaway_spread_ms, &*system.random);

@@ -2,15 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use futures::future::pending;
-use onya_actors::ports::{Load, Member, Membership as _};
+use onya_actors::ports::{Load, Member};
 use onya_actors::{Expelled, Identity, Roster, Sessions};
 use onya_core::Incarnation;
 use onya_core::cluster::{MemberRole, Times};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,9 +17,6 @@ use crate::cluster::leases::Leases;
 use crate::config::{ClusterConfig, Config, NodeRole};
 use crate::edge::Edge;
 use crate::store::Store;
-
-/// Longest wait for the others to be told that this node drains: the drain itself does not depend on it.
-const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// What keeps this node a member.
 pub(super) struct Cluster {
@@ -36,12 +31,11 @@ pub(super) const fn times(config: &ClusterConfig) -> Times {
     Times { heartbeat_ms: config.heartbeat_ms, stale_after_ms: config.stale_after_ms, lease_ms: config.lease_ms }
 }
 
-/// What this start is registered with.
-pub(super) fn member(config: &Config, alone: Member) -> anyhow::Result<Member> {
-    if !config.is_clustered() {
+/// What this start is registered with: where it listens for links, if there is a cluster.
+pub(super) fn member(config: &Config, listening: Option<SocketAddr>, alone: Member) -> anyhow::Result<Member> {
+    let Some(listening) = listening else {
         return Ok(Member { release: env!("CARGO_PKG_VERSION").to_owned(), ..alone });
-    }
-    let listening: SocketAddr = (config.cluster.host, config.cluster.port).into();
+    };
     let address = config.cluster.advertised(listening).ok_or_else(|| anyhow!("cluster.advertise is empty"))?;
     let role = match config.cluster.role {
         NodeRole::Both => MemberRole::Both,
@@ -99,15 +93,6 @@ impl Cluster {
             conversations: sessions.tracked_conversations() as u64,
         });
         self.roster.ready().await.context("this node cannot be made a live member")
-    }
-
-    /// Lets the others know that this node gives up what it owns.
-    pub(super) async fn drain(&self) {
-        match timeout(DRAIN_LIMIT, self.roster.drain()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the others could not be told that this node drains"),
-            Err(_) => tracing::warn!("the others could not be told in time that this node drains"),
-        }
     }
 
     /// Stops to beat, and gives the lease up.

@@ -57,9 +57,6 @@ pub(super) async fn drain(running: &Running, signals: &mut Signals) {
 }
 
 async fn in_order(running: &Running) {
-    if let Some(cluster) = &running.cluster {
-        cluster.drain().await;
-    }
     running.sessions.drain().await;
     if let Some(cluster) = &running.cluster {
         cluster.leave().await;

@@ -61,6 +61,18 @@ pub const EVIDENCE_TRUSTED: &str = "onya_evidence_trusted";
 pub const HEARTBEAT_FAILURES_TOTAL: &str = "onya_heartbeat_failures_total";
 /// Questions that Redis did not answer.
 pub const REDIS_FAILURES_TOTAL: &str = "onya_redis_failures_total";
+/// Open links between nodes.
+pub const LINKS: &str = "onya_links";
+/// Links that ended, or could not be opened.
+pub const LINK_LOSSES_TOTAL: &str = "onya_link_losses_total";
+/// Links that were not taken.
+pub const LINK_REFUSALS_TOTAL: &str = "onya_link_refusals_total";
+/// Frames between nodes.
+pub const LINK_FRAMES_TOTAL: &str = "onya_link_frames_total";
+/// Bytes of frames between nodes.
+pub const LINK_BYTES_TOTAL: &str = "onya_link_bytes_total";
+/// Frames that were dropped because a node does not keep up.
+pub const LINK_FRAMES_DROPPED_TOTAL: &str = "onya_link_frames_dropped_total";
 
 /// What an operator should see to in the database.
 pub const STORE_WARNINGS: &str = "onya_store_warnings";
@@ -102,7 +114,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 29] = [
+pub const METRICS: [Metric; 35] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -214,6 +226,42 @@ pub const METRICS: [Metric; 29] = [
         Unit::Count,
         &["of"],
         "Renewals of the lease and hints that Redis did not answer",
+    ),
+    metric(LINKS, Kind::Gauge, Unit::Count, &["direction"], "Open links to other nodes, by who opened them"),
+    metric(
+        LINK_LOSSES_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["direction", "reason"],
+        "Links to other nodes that ended or could not be opened, by why",
+    ),
+    metric(
+        LINK_REFUSALS_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["reason"],
+        "Connections to the port for links that were refused, by why",
+    ),
+    metric(
+        LINK_FRAMES_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["direction"],
+        "Frames sent to and received from other nodes",
+    ),
+    metric(
+        LINK_BYTES_TOTAL,
+        Kind::Counter,
+        Unit::Bytes,
+        &["direction"],
+        "Bytes of frames sent to and received from other nodes",
+    ),
+    metric(
+        LINK_FRAMES_DROPPED_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Pieces of replies and signs of typing that were dropped because another node does not keep up",
     ),
     metric(
         STORE_WARNINGS,

@@ -20,6 +20,7 @@ use crate::system::System;
 /// The way to one member, while a transport carries its frames.
 pub struct OwnerLink {
     pub(crate) owner: Incarnation,
+    myself: Weak<Self>,
     system: Weak<System>,
     queue: LinkQueue<ToOwner>,
     open: AtomicBool,
@@ -55,8 +56,9 @@ pub(crate) enum Watched {
 
 impl OwnerLink {
     pub(crate) fn new(owner: Incarnation, system: &Arc<System>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|myself| Self {
             owner,
+            myself: Weak::clone(myself),
             system: Arc::downgrade(system),
             queue: LinkQueue::new(),
             open: AtomicBool::new(false),
@@ -65,12 +67,12 @@ impl OwnerLink {
     }
 
     /// The transport has reached the member and knows that it is the one meant.
-    pub fn opened(self: &Arc<Self>) {
+    pub fn opened(&self) {
         self.open.store(true, Ordering::Release);
-        if let Some(system) = self.system.upgrade()
+        if let (Some(system), Some(myself)) = (self.system.upgrade(), self.myself.upgrade())
             && let Some(peers) = &system.peers
         {
-            peers.link_opened(self);
+            peers.link_opened(&myself);
         }
     }
 

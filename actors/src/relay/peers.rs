@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{EdgeLink, OwnerLink};
 use crate::ports::{Cluster, Membership, Placement, Transport};
-use crate::system::System;
 
 /// The other nodes.
 pub(crate) struct Peers {
@@ -90,13 +89,11 @@ impl Peers {
     }
 
     /// Takes a link from an edge. One that the same edge had before is closed.
-    pub(crate) fn accept(&self, edge: Incarnation, system: &Arc<System>) -> Arc<EdgeLink> {
-        let link = EdgeLink::new(edge, system);
-        let before = self.edges().insert(edge, Arc::clone(&link));
+    pub(crate) fn accept(&self, link: &Arc<EdgeLink>) {
+        let before = self.edges().insert(link.edge, Arc::clone(link));
         if let Some(before) = before {
             before.lost();
         }
-        link
     }
 
     pub(super) fn edge_lost(&self, link: &EdgeLink) {

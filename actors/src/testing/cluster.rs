@@ -133,7 +133,7 @@ impl Transport for Place {
             let node = cluster.nodes().get(&to.incarnation).cloned();
             let (mut cuts, mut frozen) = (cluster.0.cuts.subscribe(), cluster.0.frozen.subscribe());
             let reached = node.filter(|_| !cluster.is_cut(me, to.incarnation));
-            let Some(edge) = reached.and_then(|node| node.accept_edge(me)) else {
+            let Some(edge) = reached.map(|node| node.accept_edge(me)) else {
                 return LinkLost::Unreachable("nobody is there".to_owned());
             };
             end.opened();

@@ -78,7 +78,7 @@ impl TestNode {
         let links = members - 1;
         eventually(async || {
             let metrics = self.request_metrics().await;
-            let open = metrics.lines().filter(|line| line.starts_with("onya_links_open{"));
+            let open = metrics.lines().filter(|line| line.starts_with("onya_links{"));
             let counts: Vec<f64> = open.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
             (counts.len() == 2 && counts.iter().all(|count| *count >= links as f64)).then_some(())
         })
@@ -86,8 +86,7 @@ impl TestNode {
     }
 
     async fn request_metrics(&self) -> String {
-        let answer = reqwest::get(self.metrics_url()).await;
-        match answer {
+        match super::http::client().get(self.metrics_url()).send().await {
             Ok(answer) => answer.text().await.unwrap_or_default(),
             Err(_) => String::new(),
         }

@@ -46,13 +46,18 @@ pub struct Visitor {
     pub conversation: ConversationId,
 }
 
+/// One for all tests.
+pub fn client() -> &'static Client {
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+    });
+    &CLIENT
+}
+
 impl TestNode {
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
-        });
-        CLIENT.request(method, self.url(path))
+        client().request(method, self.url(path))
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
