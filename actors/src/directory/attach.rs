@@ -13,6 +13,7 @@ use onya_core::conversation::View;
 use onya_core::{ConversationId, Incarnation, Seq};
 use onya_protocol::{CloseCode, Cursor, ErrorCode, LiveTurn, Refusal};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Directory;
 use super::dispatch::Way;
@@ -28,7 +29,10 @@ use crate::system::System;
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Conversations whose readers are attached again at a time.
-const REATTACHED_AT_ONCE: usize = 32;
+const REATTACHED_AT_ONCE: usize = 256;
+/// Longest time that a reader is shown nothing because its conversation's node cannot be reached: longer than it takes to
+/// find a node dead.
+const REATTACHED_WITHIN: Duration = Duration::from_secs(15);
 
 /// What became of an attempt to bring a reader up to date.
 enum Attached {
@@ -224,18 +228,26 @@ impl Directory {
             let Some(cursor) = reader.cursor(system.history_epoch) else { continue };
             let attempt = reader.restart();
             let viewer = Viewer::Here(Arc::clone(&reader), attempt);
-            match self.attach(system, &row, (&viewer, Some(cursor))).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    // Shown nothing meanwhile: its client is better off with a new socket.
-                    reader.close(CloseCode::InsufficientState);
-                }
-                Err(refusal) => {
-                    tracing::info!(%conversation, code = %refusal.code, "a reader could not be brought up to date again");
-                    reader.close(CloseCode::InsufficientState);
-                }
+            if !self.attach_in_time(system, &row, (&viewer, cursor)).await {
+                // Shown nothing meanwhile: its client is better off with a new socket.
+                tracing::info!(%conversation, "a reader could not be brought up to date again");
+                reader.close(CloseCode::InsufficientState);
             }
         }
+    }
+
+    /// Attaches a reader as soon as the conversation's node can be reached; whether that came to pass.
+    async fn attach_in_time(&self, system: &Arc<System>, row: &Arc<Row>, (viewer, cursor): (&Viewer, Cursor)) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < REATTACHED_WITHIN {
+            match self.attach(system, row, (viewer, Some(cursor))).await {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(refusal) if refusal.code.is_retryable() => {}
+                Err(_) => return false,
+            }
+        }
+        false
     }
 
     /// Sets the readers of conversations adrift that are shown by somebody who should not, or cannot, any more.
