@@ -7,6 +7,7 @@
 //! | processes | `actors/` | core, protocol |
 //! | edges and wiring | `src/` | all three |
 //! | load client | `loadtests/` | protocol: it sees the server from outside |
+//! | model of several pods | `tests/model/` | core: it decides as the server does |
 //! | fault campaigns | `tests/torture/` | –: they see the server's frames, tables and log only |
 //!
 //! Inside `src/` the same direction holds between modules: see [`MAY_NAME`].
@@ -23,6 +24,7 @@ use names::siblings_named;
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("core", &["hashring", "serde", "sha2", "thiserror", "uuid"]),
     ("protocol", &["onya-core", "schemars", "serde", "serde_json", "uuid"]),
+    ("tests/model", &["onya-core", "stateright", "uuid"]),
 ];
 
 /// What a crate must not depend on, where it may depend on much.
