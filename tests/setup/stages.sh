@@ -103,7 +103,7 @@ stage_browser() {
     node --test --test-concurrency=2 tests/browser/*.test.mjs
 }
 
-# Nothing is built or started but the program, which is asked whether it takes what the manifests give it.
+# The program is asked whether it takes what the manifests give it; the Job that migrates has a PostgreSQL.
 stage_deploy() {
   build_onya || return
   run_in_group "$TEST_DEPLOY_BIN/hadolint" deploy/docker/Dockerfile &&
@@ -123,8 +123,14 @@ prepare_stages() {
   [[ " $* " != *' faults '* ]] || provide_tools postgres
   [[ " $* " != *' web '* && " $* " != *' client '* && " $* " != *' browser '* ]] || provide_tools web
   [[ " $* " != *' browser '* ]] || provide_tools browser
-  [[ " $* " != *' deploy '* ]] || provide_tools nginx deploy
+  [[ " $* " != *' deploy '* ]] || prepare_deploy
   make_private_dir
+}
+
+# The Job that migrates is tried on a real PostgreSQL: the one that is up already, if there is one.
+prepare_deploy() {
+  provide_tools nginx deploy postgres
+  [[ -n ${TEST_DATABASE_URL:-} ]] || start_postgres
 }
 
 # run_timed NAME BUDGET_SECONDS COMMAND…
