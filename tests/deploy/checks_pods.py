@@ -77,17 +77,20 @@ def disruption(manifests):
 
 
 def stopping(manifests):
+    """`onya drain` has time for a whole drain, and SIGTERM for another one of what came in between."""
     config = manifests.config()
     limits = ["drain.reply_limit_ms", "drain.sockets_window_ms"]
     drain = CLOSING_MS + sum(int(config.get("ONYA_" + key.upper().replace(".", "__"), default(key))) for key in limits)
-    grace = manifests.pod["terminationGracePeriodSeconds"] * 1000
-    # `onya drain` first, and then once more for what came in between.
-    if grace <= 2 * drain:
-        yield f"a grace period of {grace} ms is too short for two drains of {drain} ms"
-    hook = manifests.container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
+    hook = manifests.container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
     [program] = json.loads(instruction("ENTRYPOINT"))
-    if hook != [program, "drain"]:
-        yield f"before it is stopped, a pod is to run {program} drain"
+    if hook[:-1] != [program, "drain", "--timeout"]:
+        yield f"before it is stopped, a pod is to run {program} drain --timeout"
+        return
+    limit, grace = int(hook[-1]) * 1000, manifests.pod["terminationGracePeriodSeconds"] * 1000
+    if limit <= drain:
+        yield f"{limit} ms are too short for a drain of {drain} ms"
+    if grace <= limit + drain:
+        yield f"a grace period of {grace} ms is too short for {limit} ms and a drain of {drain} ms"
 
 
 def probes(manifests):

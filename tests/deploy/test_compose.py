@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 
 import compose
+from checks_pods import CLOSING_MS
 from facts import default
 from manifests import ROOT
 
@@ -45,7 +46,6 @@ class Compose(unittest.TestCase):
         for name, environment in environments.items():
             self.assertEqual(environment["ONYA_NODE__NAME"], name)
             self.assertEqual(environment["ONYA_CLUSTER__ADVERTISE"], f"{name}:{default('cluster.port')}")
-            self.assertEqual(services[name]["pre_stop"], [{"command": ["/usr/local/bin/onya", "drain"]}])
         served = [f"{name}:{default('server.port')}" for name in NODES]
         self.assertEqual(services["nginx"]["environment"]["ONYA_SERVERS"].split(), served)
 
@@ -60,10 +60,14 @@ class Compose(unittest.TestCase):
                 self.assertEqual("ports" in service, name == "nginx")
 
     def test_a_node_has_time_to_drain(self):
-        limits = sum(default(key) for key in ("drain.reply_limit_ms", "drain.sockets_window_ms"))
+        drain = (sum(default(key) for key in ("drain.reply_limit_ms", "drain.sockets_window_ms")) + CLOSING_MS) / 1000
         for name in NODES:
-            seconds = int(compose.services()[name]["stop_grace_period"].removesuffix("s"))
-            self.assertGreater(seconds * 1000, 2 * (limits + 10_000))
+            service = compose.services()[name]
+            [hook] = service["pre_stop"]
+            *command, limit = hook["command"]
+            self.assertEqual(command, ["/usr/local/bin/onya", "drain", "--timeout"])
+            self.assertGreater(int(limit), drain)
+            self.assertGreater(int(service["stop_grace_period"].removesuffix("s")), int(limit) + drain)
 
     def test_every_file_that_is_mounted_is_there(self):
         for service in compose.services().values():
