@@ -7,6 +7,7 @@ import yaml
 from manifests import ROOT
 
 FOLDER = ROOT / "deploy/compose"
+NODES = ["onya-1", "onya-2", "onya-3"]
 # What .env.example leaves for people to fill in.
 FILLED_IN = {"POSTGRES_PASSWORD": "secret", "ONYA_AUTH__SIGNING_KEYS": "a:" + "0f" * 32}
 

@@ -20,3 +20,9 @@ def default(key):
 def instruction(name):
     """What the last instruction of this name in the Dockerfile says."""
     return re.findall(rf"^{name} (.+)$", DOCKERFILE, re.MULTILINE)[-1]
+
+
+def image_environment():
+    """The variables that the image sets."""
+    [block] = re.findall(r"^ENV ((?:.+\\\n)*.+)$", DOCKERFILE.rpartition("\nFROM ")[2], re.MULTILINE)
+    return dict(each.split("=", 1) for each in block.replace("\\\n", " ").split())

@@ -12,11 +12,11 @@ import jsonschema
 
 import compose
 from checks_pods import CLOSING_MS
+from compose import NODES
 from facts import default
 from manifests import ROOT
 
 SCHEMA = json.loads((Path(os.environ["TEST_DEPLOY_NODE"]) / "node_modules/dclint/schemas/compose.schema.json").read_text())
-NODES = ["onya-1", "onya-2", "onya-3"]
 
 
 def by_schema(document):

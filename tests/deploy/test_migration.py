@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from facts import image_environment
 from manifests import Manifests, containers, render
 
 PRODUCTION = Manifests("production", render("production"))
@@ -56,7 +57,8 @@ class Migration(unittest.TestCase):
         places = {"/etc/onya/secrets": str(self.folder), "/etc/onya/postgres": str(self.folder)}
         for container in containers(job["spec"]["template"]["spec"]):
             command = container.get("command") or [os.environ["ONYA_BIN"], *container["args"]]
-            environment = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", **{each["name"]: each["value"] for each in container.get("env", [])}}
+            given = {each["name"]: each["value"] for each in container.get("env", [])}
+            environment = {**image_environment(), "PATH": f"{PROGRAMS}:/usr/bin:/bin", **given}
             for place, folder in places.items():
                 command = [word.replace(place, folder) for word in command]
                 environment = {name: value.replace(place, folder) for name, value in environment.items()}
