@@ -53,6 +53,10 @@ DO $$
 DECLARE
     relation record;
 BEGIN
+    -- First: views can only be given to a role that may make some there.
+    IF to_regnamespace('reporting') IS NOT NULL THEN
+        ALTER SCHEMA reporting OWNER TO onya_maintain;
+    END IF;
     FOR relation IN
         SELECT c.oid::regclass AS name, c.relkind, n.nspname
         FROM pg_class AS c
@@ -69,7 +73,6 @@ BEGIN
         ALTER FUNCTION public.raise_view_version() OWNER TO onya_maintain;
     END IF;
     IF to_regnamespace('reporting') IS NOT NULL THEN
-        ALTER SCHEMA reporting OWNER TO onya_maintain;
         REVOKE ALL ON SCHEMA reporting FROM PUBLIC, onya_serve;
         GRANT USAGE ON SCHEMA reporting TO onya_read;
         GRANT SELECT ON ALL TABLES IN SCHEMA reporting TO onya_read;

@@ -15,7 +15,7 @@ start_test_environment() {
 
 print_exports() {
   local name
-  for name in TEST_DATABASE_URL TEST_REDIS_URL TEST_PG_BIN TEST_NGINX TEST_UPSTREAM_CLI TEST_K6 TEST_CHROMIUM TEST_PLAYWRIGHT; do
+  for name in TEST_DATABASE_URL TEST_REDIS_URL TEST_PG_BIN TEST_NGINX TEST_UPSTREAM_CLI TEST_K6 TEST_CHROMIUM TEST_PLAYWRIGHT TEST_DEPLOY_BIN TEST_DEPLOY_NODE; do
     [[ -z ${!name:-} ]] || printf 'export %s=%q\n' "$name" "${!name}"
   done
 }

