@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use onya_actors::ports::{EventLog as _, Member};
-use onya_actors::testing::{MemoryAudit, MemoryCluster, MemoryLog, PausedClock, ScriptedModel, SeededRandom};
+use onya_actors::testing::{MemoryAudit, MemoryLog, MemoryNetwork, PausedClock, ScriptedModel, SeededRandom};
 use onya_actors::{Ports, Sessions, Settings};
 use onya_core::conversation::{Ack, Action, Entry, Overlap, Request, Role};
 use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Timestamp};
@@ -26,7 +26,7 @@ pub struct Node {
 
 /// Three nodes and one conversation.
 pub struct Nodes {
-    pub cluster: MemoryCluster,
+    pub cluster: MemoryNetwork,
     pub nodes: Vec<Node>,
     pub id: ConversationId,
     next: AtomicU64,
@@ -42,7 +42,7 @@ impl Nodes {
 
     pub async fn with(settings: Settings) -> Self {
         let mut nodes = Self {
-            cluster: MemoryCluster::default(),
+            cluster: MemoryNetwork::default(),
             nodes: Vec::new(),
             id: ConversationId(Uuid::nil()),
             next: AtomicU64::new(1),
@@ -61,7 +61,7 @@ impl Nodes {
     pub async fn join(&mut self, name: &str) -> usize {
         let number = self.nodes.len() as u128 + 1_000;
         let log = Arc::new(self.log.another());
-        let member = Member { incarnation: Uuid::from_u128(number), name: name.to_owned(), started_at: Timestamp(0) };
+        let member = Member::alone(Uuid::from_u128(number), name, Timestamp(0));
         log.register(&member).await.unwrap();
         let (me, cluster) = self.cluster.join(name, number);
         let model = Arc::new(ScriptedModel::default());

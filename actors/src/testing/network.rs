@@ -16,7 +16,7 @@ use crate::sessions::Sessions;
 
 /// What all nodes share.
 #[derive(Clone, Default)]
-pub struct MemoryCluster(Arc<Shared>);
+pub struct MemoryNetwork(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -28,7 +28,7 @@ struct Shared {
     frozen: watch::Sender<Option<Incarnation>>,
 }
 
-impl MemoryCluster {
+impl MemoryNetwork {
     /// Adds a member, which is live at once, and what its node needs of the cluster.
     #[must_use]
     pub fn join(&self, name: &str, number: u128) -> (Incarnation, Cluster) {
@@ -101,7 +101,7 @@ impl MemoryCluster {
 
 /// One node's place in it.
 struct Place {
-    cluster: MemoryCluster,
+    cluster: MemoryNetwork,
     me: Incarnation,
 }
 
@@ -161,7 +161,7 @@ impl Transport for Place {
 }
 
 /// Resolves when the node is no member any more.
-async fn gone(cluster: &MemoryCluster, node: Incarnation) {
+async fn gone(cluster: &MemoryNetwork, node: Incarnation) {
     let mut placements = cluster.0.placement.subscribe();
     until(&mut placements, |placement| placement.view.member(node).is_none()).await;
 }
