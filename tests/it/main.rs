@@ -26,6 +26,7 @@ mod history_epoch;
 mod http;
 mod identity;
 mod lifecycle;
+mod members;
 mod metrics;
 mod migrate;
 mod nginx;
