@@ -25,6 +25,7 @@ mod handoff;
 mod history_epoch;
 mod http;
 mod identity;
+mod leases;
 mod lifecycle;
 mod members;
 mod metrics;
