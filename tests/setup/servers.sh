@@ -7,7 +7,7 @@ START_ATTEMPTS=5
 start_test_environment() {
   local tools=(nginx upstream k6)
   if [[ -z ${TEST_DATABASE_URL:-} ]]; then tools+=(postgres); elif find_postgres; then export TEST_PG_BIN; fi
-  [[ -n ${TEST_REDIS_URL:-} ]] || tools+=(redis)
+  if [[ -z ${TEST_REDIS_URL:-} ]]; then tools+=(redis); elif find_redis; then export TEST_REDIS_SERVER; fi
   provide_tools "${tools[@]}"
   [[ -n ${TEST_DATABASE_URL:-} ]] || start_postgres
   [[ -n ${TEST_REDIS_URL:-} ]] || start_redis
@@ -15,7 +15,7 @@ start_test_environment() {
 
 print_exports() {
   local name
-  for name in TEST_DATABASE_URL TEST_REDIS_URL TEST_PG_BIN TEST_NGINX TEST_UPSTREAM_CLI TEST_K6 TEST_CHROMIUM TEST_PLAYWRIGHT TEST_DEPLOY_BIN TEST_DEPLOY_NODE; do
+  for name in TEST_DATABASE_URL TEST_REDIS_URL TEST_PG_BIN TEST_REDIS_SERVER TEST_NGINX TEST_UPSTREAM_CLI TEST_K6 TEST_CHROMIUM TEST_PLAYWRIGHT TEST_DEPLOY_BIN TEST_DEPLOY_NODE; do
     [[ -z ${!name:-} ]] || printf 'export %s=%q\n' "$name" "${!name}"
   done
 }
@@ -63,7 +63,7 @@ start_redis() {
 }
 
 launch_redis() {
-  start_server redis TERM "$PRIVATE_DIR/redis.log" redis-server --bind 127.0.0.1 --port "$PORT" \
+  start_server redis TERM "$PRIVATE_DIR/redis.log" "$TEST_REDIS_SERVER" --bind 127.0.0.1 --port "$PORT" \
     --dir "$PRIVATE_DIR/redis" --save '' --appendonly no --daemonize no
   wait_until_ready redis 15 redis_answers
 }

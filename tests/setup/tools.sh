@@ -54,7 +54,8 @@ provide_postgres() {
 }
 
 provide_redis() {
-  find_redis || die "no redis-server of version $REDIS_OLDEST or newer beside redis-cli in PATH; install one or set TEST_REDIS_URL"
+  find_redis || die "no redis-server of version $REDIS_OLDEST or newer beside redis-cli in PATH; install one, or set TEST_REDIS_URL and TEST_REDIS_SERVER"
+  export TEST_REDIS_SERVER
 }
 
 provide_nginx() {
@@ -91,10 +92,12 @@ find_postgres() {
   ((best > 0))
 }
 
+# Sets TEST_REDIS_SERVER.
 find_redis() {
-  command -v redis-server >/dev/null && command -v redis-cli >/dev/null || return 1
+  TEST_REDIS_SERVER=${TEST_REDIS_SERVER:-$(command -v redis-server || true)}
+  [[ -n $TEST_REDIS_SERVER && -f $TEST_REDIS_SERVER && -x $TEST_REDIS_SERVER ]] && command -v redis-cli >/dev/null || return 1
   local major
-  major=$(redis-server --version | sed -E 's/.*v=([0-9]+).*/\1/')
+  major=$("$TEST_REDIS_SERVER" --version | sed -E 's/.*v=([0-9]+).*/\1/')
   ((major >= REDIS_OLDEST))
 }
 

@@ -20,6 +20,7 @@ pub(super) type Settings<'a> = &'a [(&'a str, String)];
 const ALWAYS: [(&str, &str); 8] = [
     ("PORT", "0"),
     ("ONYA_METRICS__PORT", "0"),
+    ("ONYA_CLUSTER__PORT", "0"),
     ("ONYA_NODE__NAME", "load"),
     ("LOG_LEVEL", "warn"),
     ("ONYA_SERVER__MAX_SOCKETS", "19500"),

@@ -77,18 +77,11 @@ impl TestNode {
     pub async fn knows(&self, members: usize) {
         let links = members - 1;
         eventually(async || {
-            let metrics = self.request_metrics().await;
+            let metrics = self.shows(self.metrics_url()).await.text;
             let open = metrics.lines().filter(|line| line.starts_with("onya_links{"));
             let counts: Vec<f64> = open.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
             (counts.len() == 2 && counts.iter().all(|count| *count >= links as f64)).then_some(())
         })
         .await;
-    }
-
-    async fn request_metrics(&self) -> String {
-        match super::http::client().get(self.metrics_url()).send().await {
-            Ok(answer) => answer.text().await.unwrap_or_default(),
-            Err(_) => String::new(),
-        }
     }
 }

@@ -46,18 +46,19 @@ pub struct Visitor {
     pub conversation: ConversationId,
 }
 
-/// One for all tests.
-pub fn client() -> &'static Client {
-    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
-    });
-    &CLIENT
-}
+static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+});
 
 impl TestNode {
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        client().request(method, self.url(path))
+        CLIENT.request(method, self.url(path))
+    }
+
+    /// What it shows to those who operate it: `/metrics` or `/members`.
+    pub async fn shows(&self, url: String) -> Answer {
+        answer(CLIENT.request(Method::GET, url)).await
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {

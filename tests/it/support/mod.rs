@@ -13,12 +13,14 @@ mod http;
 pub mod ledger;
 pub mod nginx;
 mod node;
+mod redis;
 mod replica;
 mod roamer;
 mod wire;
 
 use std::time::Duration;
 
+pub use self::redis::RedisServer;
 pub use agent::AgentClient;
 pub use chat::ChatClient;
 pub use cluster::TestCluster;

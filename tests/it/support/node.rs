@@ -82,7 +82,7 @@ impl NodeSettings {
             Some(kib) => on_small_disk(kib),
         };
         command.current_dir(self.folder.path()).env_clear();
-        command.envs([("PORT", "0"), ("ONYA_METRICS__PORT", "0"), ("LOG_LEVEL", "info")]);
+        command.envs([("PORT", "0"), ("ONYA_METRICS__PORT", "0"), ("ONYA_CLUSTER__PORT", "0"), ("LOG_LEVEL", "info")]);
         command.envs(self.database.url().map(|url| ("DATABASE_URL", url)));
         command.envs(&self.variables);
         command
@@ -127,6 +127,11 @@ impl TestNode {
 
     pub fn metrics_url(&self) -> String {
         format!("http://{}/metrics", self.metrics)
+    }
+
+    /// The address of the node's own view of the members.
+    pub fn members_url(&self) -> String {
+        format!("http://{}/members", self.metrics)
     }
 
     /// The origin of the pages that this node serves.

@@ -70,6 +70,7 @@ impl Plan {
         let mut variables: BTreeMap<String, String> = [
             ("PORT", "0".to_owned()),
             ("ONYA_METRICS__PORT", "0".to_owned()),
+            ("ONYA_CLUSTER__PORT", "0".to_owned()),
             ("ONYA_NODE__NAME", "torture".to_owned()),
             ("ONYA_LOG__FORMAT", "json".to_owned()),
             ("LOG_LEVEL", "info,onya_actors::conversation=debug".to_owned()),
