@@ -6,11 +6,12 @@
 //! that a token brings along are ignored. What a role may do is not decided here.
 //!
 //! Read `keys.rs` for where keys come from, `issuer.rs` for what a token says, `verifier.rs` for what is checked,
-//! `identity.rs` for what is believed of a site's token.
+//! `identity.rs` for what is believed of a site's token, `link.rs` for what nodes show each other under the same keys.
 
 mod identity;
 mod issuer;
 mod keys;
+mod link;
 mod principal;
 mod verifier;
 
@@ -19,5 +20,6 @@ mod tests;
 
 pub use issuer::{Grant, IssueError, IssuedToken, Issuer};
 pub use keys::{KeySet, KeysError};
+pub use link::{LinkProof, LinkProofs, LinkPurpose};
 pub use principal::{InvalidName, InvalidRole, Principal, Role, TokenSource};
 pub use verifier::{AuthError, MAX_TOKEN_BYTES, Verifier};

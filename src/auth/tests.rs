@@ -1,5 +1,6 @@
 //! What is promised of tokens: ours are accepted across restarts, and nothing else is, ever.
 
+mod links;
 mod sites;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +8,7 @@ use std::path::Path;
 
 use jsonwebtoken::crypto::sign;
 use jsonwebtoken::{Algorithm, EncodingKey};
-use onya_core::ParticipantId;
+use onya_core::{Incarnation, ParticipantId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

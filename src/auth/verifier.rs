@@ -18,7 +18,7 @@ use crate::config::{AuthConfig, NamedKey};
 pub const MAX_TOKEN_BYTES: usize = 4096;
 
 /// Longest difference between clocks that is ever forgiven, in seconds.
-const MAX_LEEWAY_S: u64 = 60;
+pub(super) const MAX_LEEWAY_S: u64 = 60;
 
 /// Checks tokens. Cheap to clone.
 #[derive(Clone)]
@@ -83,15 +83,7 @@ impl Verifier {
     /// # Errors
     /// [`AuthError::Expired`] only for a token with a good signature; nothing forged is ever called expired.
     pub fn verify(&self, token: &str) -> Result<Principal, AuthError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(AuthError::Malformed);
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Malformed)?;
-        // RFC 7515, section 4.1.11: what is critical and not understood must be refused. We understand no extension.
-        if header.crit.is_some() || header.zip.is_some() || header.enc.is_some() {
-            return Err(AuthError::Malformed);
-        }
-        let kid = header.kid.ok_or(AuthError::Malformed)?;
+        let kid = key_name(token)?;
         let rules = &*self.rules;
         match rules.keys.get(&kid).ok_or(AuthError::UnknownKey)? {
             Key::Ours(key) => principal(claims::<Claims>(token, key, &rules.ours)?),
@@ -103,6 +95,19 @@ impl Verifier {
     }
 }
 
+/// The name of the key that a token says it is signed with.
+pub(super) fn key_name(token: &str) -> Result<String, AuthError> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(AuthError::Malformed);
+    }
+    let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Malformed)?;
+    // RFC 7515, section 4.1.11: what is critical and not understood must be refused. We understand no extension.
+    if header.crit.is_some() || header.zip.is_some() || header.enc.is_some() {
+        return Err(AuthError::Malformed);
+    }
+    header.kid.ok_or(AuthError::Malformed)
+}
+
 fn validation(config: &AuthConfig, required: &[&str]) -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_audience(&[&config.audience]);
@@ -112,7 +117,8 @@ fn validation(config: &AuthConfig, required: &[&str]) -> Validation {
     validation
 }
 
-fn claims<C: DeserializeOwned>(token: &str, key: &DecodingKey, rules: &Validation) -> Result<C, AuthError> {
+/// What a token says, if its signature, its times and what else the rules ask for are right.
+pub(super) fn claims<C: DeserializeOwned>(token: &str, key: &DecodingKey, rules: &Validation) -> Result<C, AuthError> {
     jsonwebtoken::decode(token, key, rules).map(|data| data.claims).map_err(|error| classify(&error))
 }
 
