@@ -10,6 +10,7 @@
 mod anchors;
 mod goodbye;
 mod indexing;
+mod links;
 mod probes;
 mod record;
 mod redis;

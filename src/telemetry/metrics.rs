@@ -128,7 +128,7 @@ mod tests {
     fn every_name_that_a_crate_records_is_in_the_table() {
         let mut used = BTreeSet::new();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for folder in ["src/edge", "src/store", "src/llm", "actors/src"] {
+        for folder in ["src/cluster", "src/edge", "src/store", "src/llm", "actors/src"] {
             if root.join(folder).exists() {
                 names_in(&root.join(folder), &mut used);
             }

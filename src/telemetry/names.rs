@@ -47,6 +47,18 @@ pub const AUDIT_ACTS_TOTAL: &str = "onya_audit_acts_total";
 pub const CRASHES_TOTAL: &str = "onya_crashes_total";
 /// Sockets closed because their reader was too slow.
 pub const SLOW_CONSUMERS_TOTAL: &str = "onya_slow_consumers_total";
+/// Open links between nodes.
+pub const LINKS: &str = "onya_links";
+/// Links that ended, or could not be opened.
+pub const LINK_LOSSES_TOTAL: &str = "onya_link_losses_total";
+/// Links that were not taken.
+pub const LINK_REFUSALS_TOTAL: &str = "onya_link_refusals_total";
+/// Frames between nodes.
+pub const LINK_FRAMES_TOTAL: &str = "onya_link_frames_total";
+/// Bytes of frames between nodes.
+pub const LINK_BYTES_TOTAL: &str = "onya_link_bytes_total";
+/// Frames that were dropped because a node does not keep up.
+pub const LINK_FRAMES_DROPPED_TOTAL: &str = "onya_link_frames_dropped_total";
 
 /// What an operator should see to in the database.
 pub const STORE_WARNINGS: &str = "onya_store_warnings";
@@ -88,7 +100,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: [Metric; 28] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -164,6 +176,42 @@ pub const METRICS: [Metric; 22] = [
     metric(AUDIT_ACTS_TOTAL, Kind::Counter, Unit::Count, &[], "Acts that were put on record"),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
     metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
+    metric(LINKS, Kind::Gauge, Unit::Count, &["direction"], "Open links to other nodes, by who opened them"),
+    metric(
+        LINK_LOSSES_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["direction", "reason"],
+        "Links to other nodes that ended or could not be opened, by why",
+    ),
+    metric(
+        LINK_REFUSALS_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["reason"],
+        "Connections to the port for links that were refused, by why",
+    ),
+    metric(
+        LINK_FRAMES_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &["direction"],
+        "Frames sent to and received from other nodes",
+    ),
+    metric(
+        LINK_BYTES_TOTAL,
+        Kind::Counter,
+        Unit::Bytes,
+        &["direction"],
+        "Bytes of frames sent to and received from other nodes",
+    ),
+    metric(
+        LINK_FRAMES_DROPPED_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Pieces of replies and signs of typing that were dropped because another node does not keep up",
+    ),
     metric(
         STORE_WARNINGS,
         Kind::Gauge,

@@ -25,6 +25,7 @@ mod history_epoch;
 mod http;
 mod identity;
 mod lifecycle;
+mod links;
 mod metrics;
 mod migrate;
 mod nginx;
