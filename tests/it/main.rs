@@ -27,6 +27,7 @@ mod http;
 mod identity;
 mod leases;
 mod lifecycle;
+mod links;
 mod members;
 mod metrics;
 mod migrate;

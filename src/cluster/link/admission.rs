@@ -122,7 +122,10 @@ impl Callback for Deciding<'_> {
         });
         let status = admitted.as_ref().err().map(Denied::status);
         *self.decision = Some(admitted);
-        status.map_or(Ok(response), |status| Err(denial(status)))
+        match status {
+            None => Ok(response),
+            Some(status) => Err(denial(status)),
+        }
     }
 }
 

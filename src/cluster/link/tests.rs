@@ -183,12 +183,14 @@ fn member(incarnation: Incarnation, address: String) -> Member {
     }
 }
 
+/// The ends of the links that a node took, in their order.
+type Ends = Arc<Mutex<Vec<(Incarnation, Arc<End>)>>>;
+
 /// A node that takes links.
 struct Node {
     me: Incarnation,
     address: SocketAddr,
-    /// The ends of the links it took, in their order.
-    ends: Arc<Mutex<Vec<(Incarnation, Arc<End>)>>>,
+    ends: Ends,
     came: Arc<Notify>,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -203,7 +205,7 @@ impl Node {
         let me = incarnation();
         let acceptor = Acceptor::bind(settings, keys(me)).await.unwrap().speaking(versions);
         let (address, stop) = (acceptor.address(), CancellationToken::new());
-        let (ends, came) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Notify>::default());
+        let (ends, came) = (Ends::default(), Arc::<Notify>::default());
         let accept = {
             let (ends, came) = (Arc::clone(&ends), Arc::clone(&came));
             move |from| {

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::client;
-use tokio_tungstenite::tungstenite::handshake::server::{self, ErrorResponse};
+use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 
@@ -49,7 +49,7 @@ async fn nobody_else_is_answered() {
     assert_eq!(node.links(), 0);
 }
 
-fn denied(shaken: Result<(WebSocketStream<TcpStream>, Response), Error>) -> StatusCode {
+fn denied(shaken: Result<(WebSocketStream<TcpStream>, client::Response), Error>) -> StatusCode {
     match shaken {
         Err(Error::Http(response)) => {
             assert!(response.body().as_ref().is_none_or(Vec::is_empty), "nobody is told why");
@@ -133,20 +133,31 @@ async fn a_process_that_is_not_the_one_meant_is_left() {
     assert_eq!(node.links(), 0);
 }
 
-/// A process that answers a dialer with what `answer` makes of its proof.
-async fn impostor(meant: Incarnation, answer: impl FnOnce(Proven) -> Option<String> + Unpin) -> LinkLost {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut dialed = Dialed::to(member(meant, listener.local_addr().unwrap().to_string()));
-    let answering = move |request: &server::Request, mut response: server::Response| {
-        let proof = handshake::proof(request.headers()).unwrap();
-        let proven = keys(meant).check(Purpose::Dial, proof).unwrap();
-        if let Some(answer) = answer(proven) {
-            response.headers_mut().insert(handshake::PROOF, HeaderValue::try_from(answer).unwrap());
+/// What a process answers with, which the dialer takes for this one and which has read its proof.
+type Answer = fn(Incarnation, &Proven) -> Option<String>;
+
+/// Answers a dialer, whoever it is.
+struct Impostor(Incarnation, Answer);
+
+impl Callback for Impostor {
+    fn on_request(self, request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+        let Self(meant, answer) = self;
+        let proven = keys(meant).check(Purpose::Dial, handshake::proof(request.headers()).unwrap()).unwrap();
+        let headers = response.headers_mut();
+        if let Some(answer) = answer(meant, &proven) {
+            headers.insert(handshake::PROOF, HeaderValue::try_from(answer).unwrap());
         }
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("onya-link.1"));
-        Ok::<_, ErrorResponse>(response)
-    };
-    let _socket = accept_hdr_async(listener.accept().await.unwrap().0, answering).await.unwrap();
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("onya-link.1"));
+        Ok(response)
+    }
+}
+
+async fn lost_to(answer: Answer) -> LinkLost {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let meant = incarnation();
+    let mut dialed = Dialed::to(member(meant, listener.local_addr().unwrap().to_string()));
+    let stream = listener.accept().await.unwrap().0;
+    let _socket = accept_hdr_async(stream, Impostor(meant, answer)).await.unwrap();
     let lost = dialed.lost().await;
     assert!(!dialed.end.opened.load(Ordering::SeqCst));
     lost
@@ -154,28 +165,29 @@ async fn impostor(meant: Incarnation, answer: impl FnOnce(Proven) -> Option<Stri
 
 #[tokio::test]
 async fn whoever_answers_without_a_proof_is_left() {
-    let meant = incarnation();
-    let answers: [(&str, fn(Incarnation, Proven) -> Option<String>); 7] = [
+    let answers: [(&str, Answer); 7] = [
         ("no proof", |_, _| None),
         ("nonsense", |_, _| Some("nonsense".to_owned())),
-        ("another key", |meant, proven| prove("another", meant, Purpose::Answer, (proven.from, &proven.nonce))),
-        ("another process", |_, proven| prove(CLUSTER, incarnation(), Purpose::Answer, (proven.from, &proven.nonce))),
-        ("for somebody else", |meant, proven| prove(CLUSTER, meant, Purpose::Answer, (meant, &proven.nonce))),
-        ("a proof that opens links", |meant, proven| {
-            prove(CLUSTER, meant, Purpose::Dial, (proven.from, &proven.nonce))
-        }),
-        ("of an earlier link", |meant, proven| {
-            prove(CLUSTER, meant, Purpose::Answer, (proven.from, &Nonce::draw().unwrap().to_string()))
+        ("another key", |me, heard| prove(Keys { key: "another", me }, Purpose::Answer, (heard.from, &heard.nonce))),
+        ("another process", |_, heard| prove(keys_of(incarnation()), Purpose::Answer, (heard.from, &heard.nonce))),
+        ("for somebody else", |me, heard| prove(keys_of(me), Purpose::Answer, (me, &heard.nonce))),
+        ("what opens links", |me, heard| prove(keys_of(me), Purpose::Dial, (heard.from, &heard.nonce))),
+        ("of an earlier link", |me, heard| {
+            prove(keys_of(me), Purpose::Answer, (heard.from, &Nonce::draw().unwrap().to_string()))
         }),
     ];
     for (what, answer) in answers {
-        let lost = impostor(meant, |proven| answer(meant, proven)).await;
+        let lost = lost_to(answer).await;
         assert!(matches!(lost, LinkLost::Refused(_)), "{what}: {lost:?}");
     }
 }
 
-fn prove(key: &'static str, me: Incarnation, purpose: Purpose, (to, nonce): (Incarnation, &str)) -> Option<String> {
-    Keys { key, me }.prove(purpose, to, nonce).ok()
+fn keys_of(me: Incarnation) -> Keys {
+    Keys { key: CLUSTER, me }
+}
+
+fn prove(keys: Keys, purpose: Purpose, (to, nonce): (Incarnation, &str)) -> Option<String> {
+    keys.prove(purpose, to, nonce).ok()
 }
 
 #[tokio::test]
