@@ -35,8 +35,8 @@ pub trait Members: Send + Sync + 'static {
     /// heartbeat is late and two accuse it. Whether it was this call that did it.
     async fn convict(&self, suspect: Incarnation, evidence: Evidence) -> Result<bool, StoreError>;
 
-    /// Ends what a dead incarnation still does in the store, as far as that is allowed: it may stand still in the middle of
-    /// something. How much there was.
+    /// Ends what a dead incarnation is in the middle of changing in the store, as far as that is allowed: it may stand still
+    /// there and keep others out. How much there was.
     async fn end_sessions(&self, of: Incarnation) -> Result<u64, StoreError>;
 }
 

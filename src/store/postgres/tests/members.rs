@@ -281,20 +281,26 @@ async fn the_sessions_of_the_dead_are_ended_so_that_a_takeover_need_not_wait_for
     assert!(b.accuses(&a, Evidence::Heartbeat).await);
     let blocked = b.node.log.claim(talk.id(), TAIL).await.unwrap_err();
     assert!(blocked.to_string().contains("55P03"), "{blocked}");
-    assert!(b.members.end_sessions(a.me()).await.unwrap() > 0);
+    assert_eq!(b.members.end_sessions(a.me()).await.unwrap(), 1);
     b.node.claim(talk.id()).await.chatter(1).await;
     assert!(sqlx::query("COMMIT").execute(&mut hung).await.is_err());
 }
 
 #[tokio::test]
-async fn a_start_under_the_same_name_ends_the_sessions_of_the_one_before() {
+async fn a_start_under_the_same_name_ends_what_the_one_before_is_in_the_middle_of() {
     let backend = TestPostgres::start().await;
     let before = Somebody::join(&backend, "a").await;
+    let talk = before.node.talk().await;
     let mut hung = options_of(&backend, before.node.incarnation).connect().await.unwrap();
     sqlx::query("BEGIN").execute(&mut hung).await.unwrap();
+    let lock = sqlx::query(include_str!("../queries/lock.sql")).bind(talk.id().0);
+    lock.execute(&mut hung).await.unwrap();
+    let mut idle = options_of(&backend, before.node.incarnation).connect().await.unwrap();
     let other = Somebody::join(&backend, "b").await;
-    let _again = Somebody::join(&backend, "a").await;
+    let again = Somebody::join(&backend, "a").await;
+    again.node.claim(talk.id()).await.chatter(1).await;
     assert!(sqlx::query("SELECT 1").execute(&mut hung).await.is_err());
+    sqlx::query("SELECT 1").execute(&mut idle).await.unwrap();
     assert!(other.members.beat(BEATS).await.unwrap().is_some(), "nobody else is touched");
 }
 
