@@ -7,22 +7,28 @@ use std::time::Instant;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
+use tokio::sync::MutexGuard;
 
-use crate::support::{Backend, ChatClient, NodeSettings, RedisServer, TestNode, answer, eventually};
+use crate::support::{
+    Backend, ChatClient, NodeSettings, RedisServer, SIGNING_KEYS, TestNode, answer, eventually, one_cluster_at_a_time,
+};
 
 /// The nodes `a`, `b` and `c` on one database, with a Redis of their own or none.
 struct Trio {
     settings: NodeSettings,
     nodes: Vec<TestNode>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Trio {
     async fn start(redis: Option<&RedisServer>) -> Self {
-        let mut settings = NodeSettings::new(Backend::Postgres).await;
+        let turn = one_cluster_at_a_time().await;
+        let settings = NodeSettings::new(Backend::Postgres).await;
+        let mut settings = settings.with("ONYA_AUTH__SIGNING_KEYS", SIGNING_KEYS);
         if let Some(redis) = redis {
             settings = settings.with("REDIS_URL", redis.url());
         }
-        let mut trio = Self { settings, nodes: Vec::new() };
+        let mut trio = Self { settings, nodes: Vec::new(), _turn: turn };
         for name in ["a", "b", "c"] {
             let node = trio.named(name).start().await;
             trio.nodes.push(node);

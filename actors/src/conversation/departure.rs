@@ -11,6 +11,7 @@ use onya_core::Incarnation;
 use super::actor::Conversation;
 use super::handle::{Command, busy};
 use super::live::Origin;
+use crate::guard::guarded;
 use crate::ports::Fence;
 use crate::release::Release;
 
@@ -21,6 +22,8 @@ pub(super) enum Departure {
     GivenUp(Fence),
     /// Somebody else owns it, or should: this member, as far as is known.
     Gone(Option<Incarnation>),
+    /// What it sent was refused: somebody else has claimed the conversation, or the store is not what it was.
+    Fenced,
 }
 
 impl Conversation {
@@ -62,7 +65,7 @@ impl Conversation {
         self.live = None;
         // Whatever it was leaving for: it has nothing to give up any more.
         self.departing = None;
-        self.depart(Departure::Gone(None));
+        self.depart(Departure::Fenced);
     }
 
     fn depart(&mut self, departure: Departure) {
@@ -81,13 +84,26 @@ impl Conversation {
         if waits || self.admission.commands() != self.inbox.len() {
             return true;
         }
-        let commands = self.inbox.drain(..).map(|submission| Command::from(*submission)).collect();
+        let commands: Vec<Command> = self.inbox.drain(..).map(|submission| Command::from(*submission)).collect();
         let (system, row) = (Arc::clone(&self.system), Arc::clone(&self.row));
         match departure {
             Departure::GivenUp(fence) => {
                 self.release(fence, move || system.directory.moved(&system, &row, (None, commands)));
             }
             Departure::Gone(owner) => system.directory.moved(&system, &row, (owner, commands)),
+            Departure::Fenced => {
+                let known = system.history_epoch;
+                self.system.tasks.spawn(async move {
+                    // A store that was restored counts in another history: what was asked and shown in this one ends with
+                    // this process, which does so as soon as it finds out.
+                    match guarded(system.log.history_epoch()).await {
+                        Ok(history) if history != known => {
+                            commands.into_iter().for_each(|command| command.reply.busy("the store was restored"));
+                        }
+                        _ => system.directory.moved(&system, &row, (None, commands)),
+                    }
+                });
+            }
         }
         self.leave(false);
         true

@@ -3,15 +3,18 @@
 use onya_core::ConversationId;
 use sqlx::{Connection as _, PgConnection};
 
-use super::{Backend, NodeSettings, TestNode, eventually};
+use tokio::sync::MutexGuard;
+
+use super::{Backend, NodeSettings, TestNode, eventually, one_cluster_at_a_time};
 
 /// Any key will do, as long as it is the same everywhere.
-const SIGNING_KEYS: &str = "k1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub const SIGNING_KEYS: &str = "k1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// The nodes `onya-0`, `onya-1` and so on.
 pub struct TestCluster {
     pub nodes: Vec<TestNode>,
     settings: NodeSettings,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl TestCluster {
@@ -22,6 +25,7 @@ impl TestCluster {
 
     /// The same, with settings of the test's own.
     pub async fn with(nodes: usize, change: impl FnOnce(NodeSettings) -> NodeSettings) -> Self {
+        let turn = one_cluster_at_a_time().await;
         let redis = std::env::var("TEST_REDIS_URL");
         let redis =
             redis.unwrap_or_else(|_| panic!("TEST_REDIS_URL is not set: run ./tests/run exec cargo test --test it"));
@@ -31,7 +35,7 @@ impl TestCluster {
             .with("ONYA_CLUSTER__PORT", 0)
             .with("ONYA_DRAIN__SOCKETS_WINDOW_MS", 500)
             .with("REDIS_URL", redis);
-        let mut cluster = Self { nodes: Vec::new(), settings: change(settings) };
+        let mut cluster = Self { nodes: Vec::new(), settings: change(settings), _turn: turn };
         for _ in 0..nodes {
             cluster.join().await;
         }

@@ -20,10 +20,12 @@ mod wire;
 
 use std::time::Duration;
 
+use tokio::sync::{Mutex, MutexGuard};
+
 pub use self::redis::RedisServer;
 pub use agent::AgentClient;
 pub use chat::ChatClient;
-pub use cluster::TestCluster;
+pub use cluster::{SIGNING_KEYS, TestCluster};
 pub use cutter::Cutter;
 pub use database::{Backend, Database};
 pub use http::{Answer, Visitor, answer};
@@ -35,14 +37,22 @@ pub use wire::{Dialled, Wire};
 /// Longest wait for anything that should happen at once, on a machine with other things to do.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Stories of several nodes are told one after the other: their members must answer each other in time.
+pub async fn one_cluster_at_a_time() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
 /// Asks again until the answer is there; ends the test when it does not come.
 pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    // Whoever asks without a pause keeps a processor from those who are asked.
+    let mut moments = tokio::time::interval(Duration::from_millis(20));
     let asking = async {
         loop {
+            moments.tick().await;
             if let Some(answer) = ask().await {
                 return answer;
             }
-            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("it does not happen"))
