@@ -194,7 +194,8 @@ async fn settle(clients: &mut JoinSet<()>, source: &Source) -> Result<()> {
 fn judge(plan: Plan, backend: &'static str, stage: &Stage, tables: &Tables) -> Result<Outcome> {
     let history = history::read(&plan.folder.join("history.jsonl"))?;
     let violations = check(&history, tables, plan.planted.is_none());
-    let rare = Rare::of(&history, tables, &stage.counters, stage.proxy.as_ref());
+    let log = std::fs::read_to_string(plan.folder.join("onya.log"))?;
+    let rare = Rare::of(&history, tables, (&stage.counters, &log), stage.proxy.as_ref());
     let entries = tables.entries.values().map(Vec::len).sum();
     Ok(Outcome { backend, counts: stage.history.counts(), entries, rare, violations, plan })
 }

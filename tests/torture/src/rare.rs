@@ -1,4 +1,4 @@
-//! Events that a campaign must have hit to be worth something, counted from the history, the tables and the metrics.
+//! Events that a campaign must have hit to be worth something, counted from the history, the tables, the metrics and the log.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,6 +7,9 @@ use crate::history::Event;
 use crate::proxy::Proxy;
 use crate::server::Counters;
 use crate::tables::Tables;
+
+/// What an owner logs whose append is refused because of its fence.
+const FENCED: &str = "fenced: another owner has the conversation";
 
 /// How often each happened.
 #[derive(Debug, Default)]
@@ -33,7 +36,12 @@ pub(crate) struct Rare {
 }
 
 impl Rare {
-    pub(crate) fn of(history: &[Event], tables: &Tables, counters: &Counters, proxy: Option<&Proxy>) -> Self {
+    pub(crate) fn of(
+        history: &[Event],
+        tables: &Tables,
+        (counters, log): (&Counters, &str),
+        proxy: Option<&Proxy>,
+    ) -> Self {
         let outcome = |name: &str| {
             counters.get(&format!("onya_append_outcomes_total{{outcome=\"{name}\"}}")).copied().unwrap_or_default()
         };
@@ -44,7 +52,8 @@ impl Rare {
             repeated: outcome("repeated"),
             unknown_stored,
             unknown_absent,
-            fenced: outcome("fenced"),
+            // Who finds itself replaced ends by itself, and takes its counters with it.
+            fenced: outcome("fenced").max(log.matches(FENCED).count() as u64),
             locked: outcome("locked"),
             bisected: counters.get("onya_append_bisections_total").copied().unwrap_or_default(),
             dead_letters: tables.dead_letters as u64,
