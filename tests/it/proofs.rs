@@ -48,7 +48,7 @@ async fn a_stop_cuts_where_it_says_at_50_random_points(backend: Backend) {
     let mut client = ChatClient::visit(&node).await;
     for stop in 0..STOPS {
         // Long enough for a stop that has to be sent again while the store is slow.
-        let said = client.say(&format!("/mock long 8000 {stop}")).await;
+        let said = client.say("/mock long 8000").await;
         client.until_shown(random.random_range(1..200)).await;
         let cut_at = stopped(&mut client, (said.seq, &format!("stop-{stop}"))).await;
         let (outcome, text) = client.answered(said.seq).await;

@@ -182,8 +182,12 @@ async fn set_aside(file: &Path) -> Result<PathBuf, BackupError> {
     let kept = unused_name(file);
     let log = (with_suffix(file, "-wal"), with_suffix(&kept, "-wal"));
     keep(file, &kept)?;
-    if log.0.exists() {
-        keep(&log.0, &log.1)?;
+    // SQLite takes an empty log away when its last connection ends, which may be now.
+    if log.0.exists()
+        && let Err(error) = keep(&log.0, &log.1)
+        && log.0.exists()
+    {
+        return Err(error);
     }
     sync_folder(file).map_err(|error| BackupError::file(file, &error))?;
     for leftover in [log.0, with_suffix(file, "-shm")] {

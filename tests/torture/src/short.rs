@@ -46,7 +46,8 @@ const PLANTED: &[Planted] = &[
     planted("no-dedupe", &[Fault::EatReplies], 2, 2),
     planted("publish-before-commit", &[Fault::CutRequests], 4, 3),
     planted("blind-retry", &[Fault::EatReplies], 5, 2),
-    planted("final-without-control", &[Fault::KillServer], 2, 9),
+    // An agent must take over in the last moment of a reply.
+    planted("final-without-control", &[Fault::KillServer], 6, 9),
     planted("dropped-audit-row", &[Fault::Hang], 3, 11),
     planted("unchained-entry", &[Fault::KillServer], 1, 11),
 ];
