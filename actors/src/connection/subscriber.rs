@@ -102,7 +102,20 @@ struct Place {
     position: Seq,
     /// The turn that is open at that position.
     open_turn: Option<Seq>,
+    /// The newest epoch and attempt of it that this reader has heard of: what belongs to an older one is not shown.
+    reached: (u64, u32),
     attempt: Attempt,
+}
+
+impl Place {
+    /// Whether something of this turn, epoch and attempt may be shown; if so, nothing older may any more.
+    fn reaches(&mut self, turn: Seq, reached: (u64, u32)) -> bool {
+        let shows = self.open_turn == Some(turn) && reached >= self.reached;
+        if shows {
+            self.reached = reached;
+        }
+        shows
+    }
 }
 
 impl Subscriber {
@@ -135,7 +148,8 @@ impl Subscriber {
             _ => return,
         };
         let open_turn = synced.turn.as_ref().map(|turn| turn.turn);
-        *phase = Phase::Live(Place { position: synced.position, open_turn, attempt: begun });
+        let reached = synced.turn.as_ref().map_or((0, 0), |turn| (turn.epoch, turn.attempt));
+        *phase = Phase::Live(Place { position: synced.position, open_turn, reached, attempt: begun });
         // The standing brings the text so far; what waits before it would be continued before it.
         self.queue.withdraw(self.conversation, |_| true);
         self.queue.push(ServerFrame::Synced(synced));
@@ -175,8 +189,10 @@ impl Subscriber {
             Phase::Loading { waiting, .. } => waiting.push(published),
             Phase::Live(place) => match published {
                 Published::Entry(entry) => self.send_entry(place, entry),
-                Published::Delta(delta) if place.open_turn == Some(delta.turn) => self.queue.push_delta(delta),
-                Published::Reset(reset) if place.open_turn == Some(reset.turn) => {
+                Published::Delta(delta) if place.reaches(delta.turn, (delta.epoch, delta.attempt)) => {
+                    self.queue.push_delta(delta);
+                }
+                Published::Reset(reset) if place.reaches(reset.turn, (reset.epoch, reset.attempt)) => {
                     self.queue.withdraw(reset.conversation, |turn| turn == reset.turn);
                     self.queue.push(ServerFrame::Reset(reset));
                 }
@@ -197,7 +213,7 @@ impl Subscriber {
         }
         place.position = entry.seq;
         if entry.opens_turn {
-            place.open_turn = Some(entry.seq);
+            (place.open_turn, place.reached) = (Some(entry.seq), (0, 0));
         }
         if let Some(ended) = entry.ends_turn {
             place.open_turn = None;
