@@ -71,6 +71,10 @@ impl Agent {
             }
             self.command("take_over", None).await?;
         }
+        // A takeover ends the reply; who sees it go on stays until it has ended.
+        while self.watched.turn_is_open {
+            self.listen(self.scene.patience).await?;
+        }
         for _ in 0..self.dice.random_range(0..3) {
             let text = format!("agent {} {}", self.participant, self.commands);
             self.command("say", Some(text)).await?;

@@ -1,8 +1,9 @@
 //! The short run of the test command: a campaign on each database, and one for each planted fault.
 //!
 //! It is bounded by what happens and not by time, and asserts promises only. A campaign on the program as it is must find
-//! nothing and must have hit every rare event. One with a planted fault must find it, as the promise that it breaks: not
-//! every campaign meets the moment that a fault needs, so there are more of them, on the next seeds, until one has.
+//! nothing, and every rare event must be hit. One with a planted fault must find it, as the promise that it breaks. Not
+//! every campaign meets the moment that an event or a fault needs, so there are more of them, on the next seeds, until one
+//! has.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use futures::stream::{self, StreamExt as _};
 
-use crate::campaign::{self, Limits, Outcome, Plan};
+use crate::campaign::{self, Limits, Plan};
 use crate::cli::exit_code;
 use crate::nemesis::Fault;
 use crate::output::say;
@@ -20,7 +21,7 @@ use crate::server;
 const SEED: u64 = 20_261;
 /// Campaigns with planted faults that run side by side.
 const SIDE_BY_SIDE: usize = 4;
-/// Campaigns in which a planted fault must have come to light.
+/// Campaigns in which a planted fault must have come to light, and every rare event must have been hit.
 const TRIES: u64 = 6;
 
 /// A planted fault, what brings it to light, and the promise that is then broken.
@@ -46,8 +47,8 @@ const PLANTED: &[Planted] = &[
     planted("no-dedupe", &[Fault::EatReplies], 2, 2),
     planted("publish-before-commit", &[Fault::CutRequests], 4, 3),
     planted("blind-retry", &[Fault::EatReplies], 5, 2),
-    // An agent must take over in the last moment of a reply.
-    planted("final-without-control", &[Fault::KillServer], 6, 9),
+    // A reply must come to its end while an agent is in control: much is said before the server is killed.
+    Planted { pause: 300, ..planted("final-without-control", &[Fault::KillServer], 1, 9) },
     planted("dropped-audit-row", &[Fault::Hang], 3, 11),
     planted("unchained-entry", &[Fault::KillServer], 1, 11),
 ];
@@ -58,11 +59,8 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let onya = server::built("onya", "cargo build -p onya")?;
     let planted = server::built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?;
     let postgres = Postgres::create(folder.path()).await?;
-    let (first, second) = tokio::join!(
-        Box::pin(campaign::run(sound(&onya, folder.path(), Fault::POSTGRES), Some(&postgres))),
-        Box::pin(campaign::run(sound(&onya, folder.path(), Fault::SQLITE), None)),
-    );
-    let mut good = is_sound(first.context("on postgres")?) & is_sound(second.context("on sqlite")?);
+    let (first, second) = tokio::join!(holds(&onya, folder.path(), Some(&postgres)), holds(&onya, folder.path(), None));
+    let mut good = first.context("on postgres")? & second.context("on sqlite")?;
     let campaigns = PLANTED.iter().map(|fault| catch(fault, &planted, folder.path(), &postgres));
     let caught: Vec<Result<bool>> = stream::iter(campaigns).buffer_unordered(SIDE_BY_SIDE).collect().await;
     for caught in caught {
@@ -75,10 +73,36 @@ pub(crate) async fn run() -> Result<ExitCode> {
     Ok(exit_code(good))
 }
 
-fn sound(program: &Path, folder: &Path, faults: &[Fault]) -> Plan {
-    let (name, rounds) = if faults == Fault::POSTGRES { ("postgres", 1) } else { ("sqlite", 3) };
+/// Runs campaigns until every rare event was hit; each must find nothing.
+async fn holds(program: &Path, folder: &Path, postgres: Option<&Postgres>) -> Result<bool> {
+    let mut missing = None;
+    for seed in SEED..SEED + TRIES {
+        let outcome = Box::pin(campaign::run(sound(seed, program, folder, postgres.is_some()), postgres)).await?;
+        say(&outcome.to_string());
+        if !outcome.violations.is_empty() {
+            outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
+            say(&format!(
+                "again: ./tests/run exec target/debug/torture run --quick --backend {} --seeds {seed}",
+                outcome.backend
+            ));
+            return Ok(false);
+        }
+        let not_hit = outcome.rare.missing(outcome.backend);
+        let missing = missing.get_or_insert_with(|| not_hit.clone());
+        missing.retain(|name| not_hit.contains(name));
+        if missing.is_empty() {
+            return Ok(true);
+        }
+        missing.iter().for_each(|name| say(&format!("  not hit yet: {name}")));
+    }
+    Ok(false)
+}
+
+fn sound(seed: u64, program: &Path, folder: &Path, on_postgres: bool) -> Plan {
+    let (name, faults, rounds) =
+        if on_postgres { ("postgres", Fault::POSTGRES, 1) } else { ("sqlite", Fault::SQLITE, 3) };
     Plan {
-        seed: SEED,
+        seed,
         program: program.to_owned(),
         planted: None,
         faults: faults.to_vec(),
@@ -87,23 +111,8 @@ fn sound(program: &Path, folder: &Path, faults: &[Fault]) -> Plan {
         agents: 1,
         pause: 60,
         limits: Limits::QUICK,
-        folder: folder.join(format!("{name}-campaign")),
+        folder: folder.join(format!("{name}-{seed}")),
     }
-}
-
-fn is_sound(outcome: Outcome) -> bool {
-    say(&outcome.to_string());
-    outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
-    let missing = outcome.rare.missing(outcome.backend);
-    missing.iter().for_each(|name| say(&format!("  not hit: {name}")));
-    let good = outcome.violations.is_empty() && missing.is_empty();
-    if !good {
-        say(&format!(
-            "again: ./tests/run exec target/debug/torture run --quick --backend {} --seeds {}",
-            outcome.backend, outcome.plan.seed
-        ));
-    }
-    good
 }
 
 async fn catch(fault: &Planted, program: &Path, folder: &Path, postgres: &Postgres) -> Result<bool> {
