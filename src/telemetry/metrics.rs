@@ -21,7 +21,7 @@ pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
     /// Starts recording; a later call gives the same recorder.
-    pub(super) fn install() -> Result<Self, BuildError> {
+    pub(crate) fn install() -> Result<Self, BuildError> {
         let mut installed = INSTALLED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(handle) = &*installed {
             return Ok(Self(handle.clone()));

@@ -16,6 +16,7 @@ use onya_core::cluster::{Member, MemberRole, Standing};
 use onya_core::{Incarnation, ParticipantId};
 use onya_protocol::peer::{ToEdge, ToOwner};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,7 @@ struct Node {
     me: Incarnation,
     address: SocketAddr,
     edges: Arc<Mutex<Vec<Incarnation>>>,
+    came: Arc<Notify>,
     stop: CancellationToken,
     serving: JoinSet<()>,
 }
@@ -83,16 +85,18 @@ impl Node {
         let acceptor = Acceptor::bind(settings, Arc::new(proofs(&cluster(), me))).await.unwrap();
         let (address, stop) = (acceptor.address(), CancellationToken::new());
         let edges: Arc<Mutex<Vec<Incarnation>>> = Arc::default();
+        let came = Arc::new(Notify::new());
         let accept = {
-            let edges = Arc::clone(&edges);
+            let (edges, came) = (Arc::clone(&edges), Arc::clone(&came));
             move |edge| {
                 edges.lock().unwrap().push(edge);
+                came.notify_one();
                 Arc::new(Idle::<ToEdge, ToOwner>::default())
             }
         };
         let mut serving = JoinSet::new();
         serving.spawn(acceptor.serve(accept, |_| {}, stop.clone()));
-        Self { me, address, edges, stop, serving }
+        Self { me, address, edges, came, stop, serving }
     }
 
     fn member(&self) -> Member {
@@ -218,12 +222,7 @@ async fn nodes_with_the_same_keys_have_a_link_and_others_have_none() {
     let (me, carried) = dial(&config(&format!("before:{BEFORE},now:{NOW}")));
     let mut carrying = JoinSet::new();
     carrying.spawn(carried);
-    let seen = async {
-        while node.edges.lock().unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, seen).await.unwrap();
+    timeout(PATIENCE, node.came.notified()).await.unwrap();
     assert_eq!(*node.edges.lock().unwrap(), [me]);
     node.stop().await;
     let lost = timeout(PATIENCE, carrying.join_next()).await.unwrap().unwrap().unwrap();

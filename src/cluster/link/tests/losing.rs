@@ -15,6 +15,7 @@ use super::super::ending::Ending;
 use super::super::nonces::Nonces;
 use super::super::places::Places;
 use super::*;
+use crate::telemetry::Metrics;
 
 /// Carries frames over a pipe; there the clock can be paused.
 async fn carried(pipe: DuplexStream, end: Arc<End>) -> (Ending, Duration) {
@@ -284,4 +285,40 @@ async fn frames_that_are_not_masked_are_refused() {
     socket.get_mut().write_all(&[0x81, 5, b'[', b'"', b'a', b'"', b']']).await.unwrap();
     end.until_lost().await;
     assert!(end.heard.lock().unwrap().is_empty());
+}
+
+/// What a series has come to; other tests count as well, so it may grow by more than what one does.
+fn counted(series: &str) -> f64 {
+    let text = Metrics::install().unwrap().render();
+    text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).unwrap_or(0.0)
+}
+
+#[tokio::test]
+async fn links_are_counted_with_what_passes_and_why_they_are_lost() {
+    const SENT: [&str; 2] =
+        [r#"onya_link_frames_total{direction="sent"}"#, r#"onya_link_frames_total{direction="received"}"#];
+    const BYTES: [&str; 2] =
+        [r#"onya_link_bytes_total{direction="sent"}"#, r#"onya_link_bytes_total{direction="received"}"#];
+    const LOST: [&str; 2] = [
+        r#"onya_link_losses_total{direction="dialed",reason="closed"}"#,
+        r#"onya_link_losses_total{direction="accepted",reason="closed_by_peer"}"#,
+    ];
+    let before = [SENT, BYTES, LOST].map(|series| series.map(counted));
+    let node = Node::start().await;
+    let mut dialed = Dialed::to(node.member());
+    let accepted = node.end(0).await;
+    dialed.end.say(["a".to_owned(), "b".to_owned(), "c".to_owned()]);
+    accepted.heard(3).await;
+    assert!(counted(r#"onya_links{direction="dialed"}"#) >= 1.0);
+    assert!(counted(r#"onya_links{direction="accepted"}"#) >= 1.0);
+    dialed.end.close();
+    dialed.lost().await;
+    accepted.until_lost().await;
+    node.stop().await;
+    let least = [3.0, r#"["a","b","c"]"#.len() as f64, 1.0];
+    for ((series, before), least) in [SENT, BYTES, LOST].into_iter().zip(before).zip(least) {
+        for (series, before) in series.into_iter().zip(before) {
+            assert!(counted(series) >= before + least, "{series} was {before}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, ORIGIN, SEC_WE
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 
 use super::*;
+use crate::telemetry::Metrics;
 
 fn refused(lost: &LinkLost, part: &str) {
     assert!(matches!(lost, LinkLost::Refused(why) if why.contains(part)), "{lost:?}");
@@ -30,6 +31,7 @@ async fn each_side_learns_which_process_the_other_one_is() {
 
 #[tokio::test]
 async fn nobody_else_is_answered() {
+    Metrics::install().unwrap();
     let node = Node::start().await;
     let me = incarnation();
     let nonce = || Nonce::draw().unwrap().to_string();
@@ -47,6 +49,7 @@ async fn nobody_else_is_answered() {
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}");
     }
     assert_eq!(node.links(), 0);
+    assert!(Metrics::install().unwrap().render().contains(r#"onya_link_refusals_total{reason="proof"} "#));
 }
 
 fn denied(shaken: Result<(WebSocketStream<TcpStream>, client::Response), Error>) -> StatusCode {
