@@ -9,7 +9,7 @@ use crate::measure::{ack, churn, hall, handshake, history, idle, paused, stream}
 use crate::relay::{self, RelayArgs};
 use crate::report::{self, ReportArgs};
 use crate::upstream::{self, UpstreamArgs};
-use crate::{limits, output};
+use crate::{limits, memory, output};
 
 /// Load client for Onya.
 ///
@@ -51,6 +51,9 @@ enum Command {
     /// Hold sockets for another process of this program, which says which on standard input
     #[command(hide = true)]
     Hold(hall::HoldArgs),
+    /// Touch memory for another process of this program
+    #[command(hide = true, name = memory::TOUCH)]
+    Touch,
 }
 
 impl Cli {
@@ -60,6 +63,10 @@ impl Cli {
             Command::Relay(args) => return relay::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Upstream(args) => return upstream::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Report(args) => return report::run(args, self.json).await.map(exit_code),
+            Command::Touch => {
+                memory::touch();
+                return Ok(ExitCode::SUCCESS);
+            }
             Command::Hold(args) => return hall::hold(args).await.map(|()| ExitCode::SUCCESS),
             Command::Idle(args) => idle::run(args).await?,
             Command::Handshake(args) => handshake::run(args).await?,

@@ -12,6 +12,7 @@ mod freeze;
 mod gauge;
 mod limits;
 mod measure;
+mod memory;
 mod output;
 mod pace;
 mod process;

@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::process::Process;
 use crate::socket::Socket;
 use crate::target::{Target, TargetArgs};
-use crate::{limits, visitors};
+use crate::{limits, memory, visitors};
 
 /// What is still done when the last answer has come belongs to the operation, and is done by then.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -81,6 +81,7 @@ struct Phases {
 
 impl Phases {
     async fn measure<T>(&mut self, operation: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        memory::have_at_hand().await?;
         sleep(SETTLE).await;
         let before = Clocks::read(Some(&self.process))?;
         let done = work.await?;
