@@ -12,6 +12,7 @@ mod http;
 mod identity;
 mod json;
 mod limits;
+mod meters;
 mod observe;
 mod origin;
 mod router;

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use super::Edge;
 use super::error::{About, Failure};
-use crate::telemetry::names::{HTTP_REQUEST_SECONDS, HTTP_REQUESTS_TOTAL};
+use super::meters::{Answer, Meters};
 use crate::telemetry::traceparent;
 
 /// Pages set a policy of their own; everything else is data and may do nothing.
@@ -22,26 +22,38 @@ const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// How a policy says that no page may show this one.
 const NO_FRAME: &str = "frame-ancestors 'none'";
 
+/// What surrounds the routes needs.
+pub(super) struct Observer {
+    edge: Arc<Edge>,
+    meters: Meters,
+}
+
+impl Observer {
+    pub(super) fn new(edge: Arc<Edge>) -> Arc<Self> {
+        Arc::new(Self { edge, meters: Meters::default() })
+    }
+}
+
 /// The gate, the limit and the measurements.
-pub(super) async fn observe(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(observer): State<Arc<Observer>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let method = request.method().clone();
+    let edge = &observer.edge;
+    let method = method_label(request.method());
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("http", %method, route, status = tracing::field::Empty);
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let span = tracing::info_span!("http", method = %request.method(), route, status = tracing::field::Empty);
     traceparent::adopt(&span, header_text(&request, traceparent::HEADER));
-    let response = answer(&edge, request, next).instrument(span.clone()).await;
+    let response = answer(edge, request, next).instrument(span.clone()).await;
     if let Some(about) = response.extensions().get::<About>() {
         let who = about.who.map(|(id, role)| (id, role.name()));
-        let route = format!("{} {route}", method_label(&method));
+        let route = format!("{method} {route}");
         edge.sessions.note_refusal(Refused { who, route: &route, conversation: None, code: about.code });
     }
-    let status = response.status().as_u16();
-    span.record("status", status);
-    let labels = [("method", method_label(&method)), ("route", route.clone()), ("status", status.to_string())];
-    metrics::counter!(HTTP_REQUESTS_TOTAL, &labels).increment(1);
-    metrics::histogram!(HTTP_REQUEST_SECONDS, "route" => route).record(began.elapsed().as_secs_f64());
-    with_headers(response)
+    let status = response.status();
+    span.record("status", status.as_u16());
+    observer.meters.count(route, Answer { method, status }, began.elapsed());
+    // What follows a handshake is no page.
+    if status == StatusCode::SWITCHING_PROTOCOLS { response } else { with_headers(response) }
 }
 
 async fn answer(edge: &Edge, request: Request, next: Next) -> Response {
@@ -96,9 +108,17 @@ fn with_headers(mut response: Response) -> Response {
 }
 
 /// A method of the client's own making must not become a label.
-fn method_label(method: &Method) -> String {
-    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-    if known.contains(method) { method.to_string() } else { "other".to_owned() }
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {

@@ -17,7 +17,8 @@ use super::error::Failure;
 use super::http::{
     commands, conversations, description, entries, erasure, health, members, pages, queue, search, tokens, transcript,
 };
-use super::{Edge, observe, ws};
+use super::observe::{self, Observer};
+use super::{Edge, ws};
 use crate::telemetry::Metrics;
 
 /// The routes that are described in `/openapi.json`.
@@ -52,8 +53,6 @@ fn described() -> OpenApiRouter<Arc<Edge>> {
 pub fn router(edge: Arc<Edge>) -> Router {
     let (described, _) = described().split_for_parts();
     described
-        .route("/v1/conversations/{id}/socket", any(ws::customer))
-        .route("/v1/desk/socket", any(ws::staff))
         .route("/openapi.json", get(description::json))
         .route("/", get(pages::customer))
         .route("/embed", get(pages::embed))
@@ -66,7 +65,10 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/pages/{file}", get(pages::staff_file))
         .fallback(async || Failure::no_such_route())
         .layer(DefaultBodyLimit::max(edge.limits.max_body_bytes))
-        .layer(from_fn_with_state(Arc::clone(&edge), observe::observe))
+        // No body of theirs is ever read.
+        .route("/v1/conversations/{id}/socket", any(ws::customer))
+        .route("/v1/desk/socket", any(ws::staff))
+        .layer(from_fn_with_state(Observer::new(Arc::clone(&edge)), observe::observe))
         .with_state(edge)
 }
 

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -78,7 +77,8 @@ async fn connection(http: http1::Builder, stream: TcpStream, router: Router, sto
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let service = TowerToHyperService::new(router);
-    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    // Boxed: what is spawned is copied several times on its way to the heap.
+    let mut serving = Box::pin(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
         () = stop.cancelled() => {

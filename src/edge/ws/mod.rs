@@ -64,13 +64,13 @@ fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response,
     Ok(response)
 }
 
-/// A socket from its first frame to its end. What is awaited only at the beginning or the end is boxed: its memory would
-/// otherwise be part of the task for as long as the socket is open.
+/// A socket from its first frame to its end. Each phase is boxed: a task has room for the largest of what it awaits, from its
+/// first moment to its last, and a socket that has not said hello would have paid for a session already.
 async fn live(edge: &Edge, mut socket: Socket, (route, shown): (Route, Option<Shown>)) {
     let outcome = match Box::pin(greet(edge, &mut socket, (route, shown))).await {
         Ok(guest) => match route {
-            Route::Customer(id) => customer_session(edge, &mut socket, (guest, id)).await,
-            Route::Staff => staff_session(edge, &mut socket, guest).await,
+            Route::Customer(id) => Box::pin(customer_session(edge, &mut socket, (guest, id))).await,
+            Route::Staff => Box::pin(staff_session(edge, &mut socket, guest)).await,
         },
         Err(farewell) => Err(farewell),
     };

@@ -24,7 +24,13 @@ pub(super) async fn run<C: Connection>(
     connection: &C,
     guest: &Guest,
 ) -> Option<CloseCode> {
-    socket.send(std::iter::once(hello(edge, guest))).await.ok()?;
+    // One write for all that can be said already: it wakes the other side, which costs more than the rest of it.
+    let (waiting, closing) = connection.queue().next().now_or_never().unwrap_or_default();
+    let first = std::iter::once(hello(edge, guest)).chain(waiting);
+    Box::pin(socket.send(first)).await.ok()?;
+    if closing.is_some() {
+        return closing;
+    }
     connection.queue().open_short_cut(socket.short_cut());
     let mut timer = Timer::new(edge, guest);
     let mut sleep = pin!(sleep_until(timer.due()));
@@ -33,7 +39,8 @@ pub(super) async fn run<C: Connection>(
         tokio::select! {
             (frames, closing) = connection.queue().next() => {
                 let began = Instant::now();
-                socket.send(frames.into_iter()).await.ok()?;
+                // Boxed: an idle socket keeps no room for it.
+                Box::pin(socket.send(frames.into_iter())).await.ok()?;
                 timer.not_reading(began.elapsed());
                 if closing.is_some() {
                     return closing;
