@@ -3,4 +3,4 @@ SELECT seq, customer_prev, at, body, participant, client_msg_id, commitment, era
 FROM entries
 WHERE conversation = $1 AND seq > $2 AND (customer_sees OR $3)
 ORDER BY seq
-LIMIT $4
+LIMIT CAST($4 AS bigint)

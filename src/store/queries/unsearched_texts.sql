@@ -3,4 +3,4 @@ SELECT seq, at, body
 FROM entries
 WHERE conversation = $1 AND seq > $2 AND seq <= $3 AND kind IN ('message_said', 'turn_ended')
 ORDER BY seq
-LIMIT $4
+LIMIT CAST($4 AS bigint)

@@ -281,6 +281,8 @@ async fn a_page_and_an_activation_go_along_the_key_whatever_the_length_of_the_lo
         // The end of a log is sorted once more, after its limit.
         let sorts = |step: &String| step.contains("TEMP B-TREE FOR ORDER BY") && !query.contains("newest");
         assert!(!steps.iter().any(|step| reads_all(step) || sorts(step)), "{query}: {steps:#?}");
+        // It takes the value into its plan, and throws the plan away when another one is bound, or the same.
+        assert!(!query.contains("LIMIT $"), "planned anew at each execution: {query}");
     }
 }
 
