@@ -66,7 +66,7 @@ impl Floor {
             works.push(work);
         }
         let mut running = JoinSet::new();
-        let start = Start::now()?;
+        let start = Start::now();
         works.into_iter().for_each(|work| drop(running.spawn(work.send())));
         let mut round = Round::default();
         let mut done = Vec::new();
@@ -78,7 +78,7 @@ impl Floor {
             round.latencies.extend(sent.latencies);
             done.push(work);
         }
-        let round = start.end(round)?;
+        let round = start.end(round);
         for work in done {
             talks.iter_mut().for_each(|talk| talk.link = work.links.get(&talk.id).copied().unwrap_or(talk.link));
             self.0.push(work.lane);

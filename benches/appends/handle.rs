@@ -1,20 +1,16 @@
-//! A round of the handle: each conversation submits its next append when it has heard of the one before.
+//! A round of the handle: the lanes that conversations submit to, with the server's counters.
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use onya::telemetry::names::{APPEND_BATCH_CONVERSATIONS, Kind, METRICS};
 use onya_actors::persistence::{Bounds, Standalone};
-use onya_actors::ports::{AppendOutcome, EventLog, StoreError};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::time::{Duration, Instant};
+use onya_actors::ports::EventLog;
 
-use crate::round::{Round, Start};
-use crate::script::{Script, Step, Talk};
-
-/// The outcome of an append, whose it was, and the time it took.
-type Heard = (usize, Result<AppendOutcome, StoreError>, Duration);
+use crate::driver::drive;
+use crate::round::Round;
+use crate::script::{Script, Talk};
 
 /// The lanes, and the counters of the process.
 pub(crate) struct Handle {
@@ -32,39 +28,10 @@ impl Handle {
     }
 
     /// Stores the script, with one append of each conversation on its way.
-    pub(crate) async fn round(&self, talks: &mut [Talk], mut script: Script) -> Result<Round> {
-        let (sender, mut heard) = unbounded_channel();
-        let appends = script.iter().map(std::collections::VecDeque::len).sum();
-        let rows = script.iter().flatten().map(Step::rows).sum();
-        let mut latencies = Vec::with_capacity(appends);
-        let batches = self.metrics.batches()?;
-        let start = Start::now()?;
-        for (number, steps) in script.iter_mut().enumerate() {
-            if let Some(step) = steps.pop_front() {
-                self.submit(number, &talks[number], &step, &sender);
-            }
-        }
-        while latencies.len() < appends {
-            let (number, outcome, took) = heard.recv().await.context("an append was not answered")?;
-            match outcome {
-                Ok(AppendOutcome::Accepted(link)) => talks[number].link = link,
-                other => bail!("an append was not stored: {other:?}"),
-            }
-            latencies.push(took);
-            if let Some(step) = script[number].pop_front() {
-                self.submit(number, &talks[number], &step, &sender);
-            }
-        }
-        let round = start.end(Round { appends, rows, latencies, ..Round::default() })?;
-        Ok(Round { batches: self.metrics.batches()? - batches, ..round })
-    }
-
-    fn submit(&self, number: usize, talk: &Talk, step: &Step, sender: &UnboundedSender<Heard>) {
-        let (sender, submitted) = (sender.clone(), Instant::now());
-        self.lanes.append(talk.append(step), move |outcome| {
-            // It fails when the round has failed.
-            let _ = sender.send((number, outcome, submitted.elapsed()));
-        });
+    pub(crate) async fn round(&self, talks: &mut [Talk], script: Script) -> Result<Round> {
+        let before = self.metrics.batches()?;
+        let round = drive(&self.lanes, talks, script).await?;
+        Ok(Round { batches: self.metrics.batches()? - before, ..round })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod database;
+mod driver;
 mod floor;
 mod handle;
 mod measure;

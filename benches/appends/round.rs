@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
-
-/// The unit of `/proc/PID/stat`, fixed for user space on Linux: 100 a second.
-const TICK: Duration = Duration::from_millis(10);
 
 /// What was stored in a round, and what it took.
 #[derive(Clone, Debug, Default)]
@@ -46,23 +43,19 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    pub(crate) fn now() -> Result<Self> {
-        Ok(Self { at: Instant::now(), cpu: cpu()? })
+    pub(crate) fn now() -> Self {
+        Self { at: Instant::now(), cpu: cpu() }
     }
 
-    pub(crate) fn end(self, round: Round) -> Result<Round> {
-        Ok(Round { elapsed: self.at.elapsed(), cpu: cpu()?.saturating_sub(self.cpu), ..round })
+    pub(crate) fn end(self, round: Round) -> Round {
+        Round { elapsed: self.at.elapsed(), cpu: cpu().saturating_sub(self.cpu), ..round }
     }
 }
 
-/// User and system time of this process, all threads: fields 14 and 15. The name in field 2 may hold spaces.
-fn cpu() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").context("CPU time is read from /proc: Linux only")?;
-    let ticks = stat.rsplit_once(')').and_then(|(_, rest)| {
-        let mut fields = rest.split_ascii_whitespace().skip(11);
-        Some(fields.next()?.parse::<u32>().ok()? + fields.next()?.parse::<u32>().ok()?)
-    });
-    Ok(TICK * ticks.context("/proc/self/stat has another form")?)
+/// User and system time of this process, all threads.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// The middle one; the mean of the two in the middle if there is none.

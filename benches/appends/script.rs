@@ -95,19 +95,26 @@ async fn open_one(log: &Arc<dyn EventLog>) -> Result<Talk> {
     }
 }
 
-/// The steps of each conversation.
-pub(crate) type Script = Vec<VecDeque<Step>>;
+/// The steps of each conversation. They are made in the order in which they are submitted, and so lie in memory: a server's
+/// entries were just made when they are stored, and need not be fetched from far.
+pub(crate) type Script = Vec<VecDeque<Box<Step>>>;
 
 /// `appends` steps, or a few more, equally many of each conversation, which must be stored in this order.
 pub(crate) fn write(talks: &mut [Talk], appends: usize) -> Result<Script> {
-    let policy = Policy::default();
-    let each = appends.div_ceil(talks.len()).max(1);
-    talks.iter_mut().map(|talk| (0..each).map(|_| talk.step(&policy)).collect()).collect()
+    let (policy, each) = (Policy::default(), appends.div_ceil(talks.len()).max(1));
+    let mut script: Script = talks.iter().map(|_| VecDeque::with_capacity(each)).collect();
+    for _ in 0..each {
+        for (talk, steps) in talks.iter_mut().zip(&mut script) {
+            steps.push_back(Box::new(talk.step(&policy)?));
+        }
+    }
+    Ok(script)
 }
 
 /// One step of every second conversation: from then on, batches hold questions and ends of replies.
 pub(crate) fn write_mixing(talks: &mut [Talk]) -> Result<Script> {
     let policy = Policy::default();
-    let steps = |(number, talk): (usize, &mut Talk)| (0..number % 2).map(|_| talk.step(&policy)).collect();
+    let steps =
+        |(number, talk): (usize, &mut Talk)| (0..number % 2).map(|_| talk.step(&policy).map(Box::new)).collect();
     talks.iter_mut().enumerate().map(steps).collect()
 }

@@ -3,6 +3,8 @@
 //! An event is JSON text with its kind in a column of its own; the key of a command lies in columns, so that the
 //! database can compare it. Both backends use these rows, and only bind and fetch them.
 
+use std::borrow::Cow;
+
 use onya_actors::planted;
 use onya_actors::ports::{Append, Due, Fence, Link, Opening, StoreError, Summary};
 use onya_core::conversation::{Commitment, Control, Entry, Event, Head, Key, KnownKey};
@@ -42,7 +44,7 @@ pub(super) struct StoredEntry {
     pub(super) body: String,
     pub(super) participant: Option<Uuid>,
     pub(super) client_msg_id: Option<String>,
-    pub(super) commitment: Option<Vec<u8>>,
+    pub(super) commitment: Option<[u8; 16]>,
     pub(super) salt: Salt,
     pub(super) body_commitment: Hash,
     pub(super) link: Hash,
@@ -59,44 +61,36 @@ pub(super) struct Chain {
 impl StoredEntry {
     /// The row of an entry, which becomes the end of the chain.
     pub(super) fn new(entry: &Entry, chain: &mut Chain) -> Result<Self, Unstorable> {
-        let mut row = Self::unlinked(entry)?;
-        chain.link = row.sealed(chain).link(&chain.link);
-        row.link = chain.link;
-        Ok(row)
-    }
-
-    fn sealed(&self, chain: &Chain) -> Sealed<'_> {
-        Sealed {
-            conversation: chain.conversation,
-            seq: self.seq,
-            customer_prev: self.customer_prev,
-            customer_sees: self.customer_sees,
-            at: self.at,
-            epoch: chain.epoch,
-            kind: self.kind,
-            participant: self.participant,
-            client_msg_id: self.client_msg_id.as_deref(),
-            commitment: self.commitment.as_deref(),
-            body_commitment: &self.body_commitment,
-        }
-    }
-
-    fn unlinked(entry: &Entry) -> Result<Self, Unstorable> {
+        let (salt, body) = (salt(), body(&entry.event)?);
+        let body_commitment = chain::body_commitment(&salt, &body);
         let key = entry.key.as_ref();
-        let (salt, body): (Salt, _) = (rand::rng().random(), json(&entry.event)?);
-        Ok(Self {
+        let sealed = Sealed {
+            conversation: chain.conversation,
             seq: integer(entry.seq)?,
             customer_prev: integer(entry.customer_prev)?,
             customer_sees: entry.event.customer_sees(),
             at: entry.at.0,
+            epoch: chain.epoch,
             kind: entry.event.kind(),
-            body_commitment: chain::body_commitment(&salt, &body),
-            body,
             participant: key.map(|key| key.participant.0),
-            client_msg_id: key.map(|key| key.client_msg_id.as_str().to_owned()),
-            commitment: key.map(|key| key.commitment.0.to_vec()),
+            client_msg_id: key.map(|key| key.client_msg_id.as_str()),
+            commitment: key.map(|key| &key.commitment.0[..]),
+            body_commitment: &body_commitment,
+        };
+        chain.link = sealed.link(&chain.link);
+        Ok(Self {
+            seq: sealed.seq,
+            customer_prev: sealed.customer_prev,
+            customer_sees: sealed.customer_sees,
+            at: sealed.at,
+            kind: entry.event.kind(),
+            participant: sealed.participant,
+            client_msg_id: sealed.client_msg_id.map(str::to_owned),
+            commitment: key.map(|key| key.commitment.0),
+            link: chain.link,
+            body,
             salt,
-            link: chain::GENESIS,
+            body_commitment,
         })
     }
 }
@@ -105,7 +99,7 @@ impl StoredEntry {
 #[derive(Debug)]
 pub(super) struct StoredHead {
     pub(super) last_seq: i64,
-    pub(super) control: String,
+    pub(super) control: Cow<'static, str>,
     pub(super) control_version: i64,
     /// Set if the conversation is closed; an earlier time that is stored already stays.
     pub(super) closed_at: Option<i64>,
@@ -121,7 +115,7 @@ impl StoredHead {
         let turn = head.turn.as_ref();
         Ok(Self {
             last_seq: integer(head.last_seq)?,
-            control: json(&head.control)?,
+            control: control(head.control)?,
             control_version: integer(head.control_version)?,
             closed_at: (head.control == Control::Closed).then_some(now.0),
             turn_seq: turn.map(|turn| integer(turn.turn)).transpose()?,
@@ -169,14 +163,15 @@ impl StoredAppend {
         }
         let (conversation, epoch) = (append.conversation.0, integer(append.fence.epoch)?);
         let mut chain = Chain { conversation, epoch, link: append.previous.0 };
-        let entries = append.entries.iter().map(|entry| {
+        let mut entries = Vec::with_capacity(append.entries.len());
+        for entry in append.entries.iter() {
             if planted::is(planted::Fault::UnchainedEntry) {
                 chain.link = append.previous.0;
             }
-            StoredEntry::new(entry, &mut chain)
-        });
+            entries.push(StoredEntry::new(entry, &mut chain)?);
+        }
         Ok(Self {
-            entries: entries.collect::<Result<_, _>>()?,
+            entries,
             conversation,
             epoch,
             nonce: append.fence.nonce,
@@ -338,9 +333,38 @@ pub(super) fn position(number: i64) -> Result<Seq, StoreError> {
     Seq::try_from(number).map_err(|_| corrupt("a negative number"))
 }
 
+/// Nearly every conversation is with the assistant, so that is not written anew each time.
+fn control(control: Control) -> Result<Cow<'static, str>, Unstorable> {
+    match control {
+        Control::Assistant => Ok(Cow::Borrowed(r#"{"state":"assistant"}"#)),
+        other => json(&other).map(Cow::Owned),
+    }
+}
+
+/// Drawn as one number: as an array, each byte would take four of the generator's.
+fn salt() -> Salt {
+    rand::rng().random::<u128>().to_ne_bytes()
+}
+
+/// An event as JSON text. It has its room from the start, since to grow it a text is copied.
+fn body(event: &Event) -> Result<String, Unstorable> {
+    const FLAT_BYTES: usize = 160;
+    let said = match event {
+        Event::MessageSaid { text, .. } | Event::TurnEnded { text, .. } => text.len(),
+        _ => 0,
+    };
+    let mut body = Vec::with_capacity(FLAT_BYTES + said);
+    serde_json::to_writer(&mut body, event).map_err(|error| no_json(&error))?;
+    String::from_utf8(body).map_err(|_| Unstorable("JSON that is not UTF-8".to_owned()))
+}
+
 /// A value as JSON text.
 pub(super) fn json(value: &impl Serialize) -> Result<String, Unstorable> {
-    serde_json::to_string(value).map_err(|error| Unstorable(format!("no JSON form: {:?}", error.classify())))
+    serde_json::to_string(value).map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> Unstorable {
+    Unstorable(format!("no JSON form: {:?}", error.classify()))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {

@@ -1,18 +1,17 @@
 //! One lane: collects while a batch is in flight, then sends the next.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::OutcomeReply;
+use super::queue::{Batch, Item, Queue};
 use crate::guard::guarded;
 use crate::planted::{self, Fault};
-use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
+use crate::ports::{AppendOutcome, EventLog, StoreError};
 
 /// Times an append is sent again because its row was locked, before the sender hears of it.
 const MAX_LOCKED_RETRIES: u32 = 5;
@@ -24,44 +23,52 @@ pub(crate) struct Lane;
 pub(crate) struct LaneArguments {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) tasks: TaskTracker,
-    pub(crate) batch_entries: usize,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) waiting_bytes: Arc<AtomicUsize>,
+}
+
+/// Hands appends to a lane.
+#[derive(Debug)]
+pub(crate) struct LaneHandle {
+    queue: Arc<Queue>,
+    lane: ActorRef<LaneMessage>,
+}
+
+impl LaneHandle {
+    pub(crate) async fn start(arguments: LaneArguments, supervisor: ActorCell) -> Result<Self, SpawnErr> {
+        let queue = Arc::clone(&arguments.queue);
+        Ok(Self { queue, lane: Lane::spawn_linked(None, Lane, arguments, supervisor).await?.0 })
+    }
+
+    pub(crate) fn submit(&self, item: Item) {
+        if self.queue.push(item) {
+            // A lane that has ended has closed its queue, or is about to.
+            let _ = self.lane.cast(LaneMessage::Wake);
+        }
+    }
 }
 
 pub(crate) struct LaneState {
     arguments: LaneArguments,
-    waiting: VecDeque<Item>,
     in_flight: bool,
-    /// Looked up once, and not for every append.
-    depth: metrics::Gauge,
 }
+
+impl Drop for LaneState {
+    fn drop(&mut self) {
+        self.arguments.queue.close();
+    }
+}
+
+/// The outcome of each append of a batch, or what concerns them all.
+type BatchOutcome = Result<Vec<AppendOutcome>, StoreError>;
 
 #[derive(Debug)]
-pub(crate) struct Item {
-    append: Append,
-    ticket: Ticket,
-}
-
-/// What is kept of an append while the store has it.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    bytes: usize,
-    reply: OutcomeReply,
-    locked: u32,
-}
-
-/// What is on its way, with the ticket of each.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    appends: Vec<Append>,
-    tickets: Vec<Ticket>,
-}
-
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every message is the large one")]
 pub(crate) enum LaneMessage {
-    Append { append: Append, bytes: usize, reply: OutcomeReply },
-    Done { batch: Batch, outcome: Result<Vec<AppendOutcome>, StoreError> },
+    /// Something waits.
+    Wake,
+    /// The store is through with a batch.
+    Done(Batch, BatchOutcome),
+    /// To be stored once more.
     Again(Box<Item>),
 }
 
@@ -75,8 +82,7 @@ impl Actor for Lane {
         _: ActorRef<LaneMessage>,
         arguments: LaneArguments,
     ) -> Result<LaneState, ActorProcessingErr> {
-        let depth = metrics::gauge!("onya_queue_depth", "queue" => "append");
-        Ok(LaneState { arguments, waiting: VecDeque::new(), in_flight: false, depth })
+        Ok(LaneState { arguments, in_flight: false })
     }
 
     async fn handle(
@@ -86,11 +92,12 @@ impl Actor for Lane {
         lane: &mut LaneState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            LaneMessage::Append { append, bytes, reply } => {
-                lane.waiting.push_back(Item { append, ticket: Ticket { bytes, reply, locked: 0 } });
+            LaneMessage::Wake => {}
+            LaneMessage::Again(item) => {
+                // It is looked at below, whether the lane was idle or not.
+                lane.arguments.queue.push(*item);
             }
-            LaneMessage::Again(item) => lane.waiting.push_back(*item),
-            LaneMessage::Done { batch, outcome } => {
+            LaneMessage::Done(batch, outcome) => {
                 lane.in_flight = false;
                 lane.answer(&myself, batch, outcome);
             }
@@ -102,11 +109,10 @@ impl Actor for Lane {
 
 impl LaneState {
     fn flush(&mut self, myself: &ActorRef<LaneMessage>) {
-        self.depth.set(self.waiting.len() as f64);
-        if self.in_flight || self.waiting.is_empty() {
+        if self.in_flight {
             return;
         }
-        let batch = self.next_batch();
+        let Some(batch) = self.arguments.queue.next() else { return };
         self.in_flight = true;
         let (log, myself) = (Arc::clone(&self.arguments.log), myself.clone());
         self.arguments.tasks.spawn(async move {
@@ -114,51 +120,30 @@ impl LaneState {
             let outcome = guarded(log.append(&batch.appends)).await;
             metrics::histogram!("onya_append_batch_seconds").record(started.elapsed().as_secs_f64());
             metrics::histogram!("onya_append_batch_conversations").record(batch.appends.len() as f64);
-            let _ = myself.cast(LaneMessage::Done { batch, outcome });
+            let _ = myself.cast(LaneMessage::Done(batch, outcome));
         });
     }
 
-    fn next_batch(&mut self) -> Batch {
-        let mut batch = Batch::default();
-        let mut entries = 0;
-        while let Some(item) = self.waiting.front() {
-            let conversation = item.append.conversation;
-            let early = planted::is(Fault::AckBeforeCommit);
-            // Such an owner does not wait for its outcome: one append after the other, as if it did.
-            if early && batch.appends.iter().any(|before| before.conversation == conversation) {
-                break;
-            }
-            entries += item.append.entries.len();
-            if !batch.appends.is_empty() && entries > self.arguments.batch_entries {
-                break;
-            }
-            if let Some(Item { append, ticket }) = self.waiting.pop_front() {
-                batch.appends.push(append);
-                batch.tickets.push(ticket);
-            }
-        }
-        batch
-    }
-
-    fn answer(&self, myself: &ActorRef<LaneMessage>, batch: Batch, outcome: Result<Vec<AppendOutcome>, StoreError>) {
+    fn answer(&self, myself: &ActorRef<LaneMessage>, mut batch: Batch, outcome: BatchOutcome) {
         let mut outcomes = match outcome {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect::<Vec<_>>(),
             Err(error) => vec![Err(error); batch.appends.len()],
         };
         outcomes.resize(batch.appends.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
         count(&outcomes);
-        for ((append, mut ticket), outcome) in batch.appends.into_iter().zip(batch.tickets).zip(outcomes) {
+        for ((append, mut ticket), outcome) in batch.appends.iter().zip(batch.tickets.drain(..)).zip(outcomes) {
             let label = label(&outcome);
             let again = label == "locked" || (label == "unknown" && planted::is(Fault::BlindRetry));
             if again && ticket.locked < MAX_LOCKED_RETRIES {
                 ticket.locked += 1;
-                let item = Box::new(Item { append, ticket });
+                let item = Box::new(Item { append: append.clone(), ticket });
                 myself.send_after(Duration::from_millis(LOCKED_PAUSE_MS), || LaneMessage::Again(item));
                 continue;
             }
             self.arguments.waiting_bytes.fetch_sub(ticket.bytes, Ordering::Relaxed);
             ticket.reply.give(outcome);
         }
+        self.arguments.queue.reuse(batch);
     }
 }
 

@@ -3,6 +3,7 @@
 //! An idle lane commits at once; what arrives meanwhile is the next batch. There is no fixed wait.
 
 mod lane;
+mod queue;
 mod standalone;
 
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use onya_core::ConversationId;
 use onya_core::conversation::{Entry, Event};
-use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use ractor::{ActorCell, SpawnErr};
 use tokio_util::task::TaskTracker;
 
-use self::lane::{Lane, LaneArguments, LaneMessage};
+use self::lane::{LaneArguments, LaneHandle};
+use self::queue::{Item, Queue, Ticket};
 pub use self::standalone::Standalone;
 use crate::planted::{self, Fault};
 use crate::ports::{Append, AppendOutcome, EventLog, Link, StoreError};
@@ -21,7 +23,7 @@ use crate::ports::{Append, AppendOutcome, EventLog, Link, StoreError};
 /// Hands appends to the lanes.
 #[derive(Debug)]
 pub(crate) struct Persistence {
-    lanes: Vec<ActorRef<LaneMessage>>,
+    lanes: Vec<LaneHandle>,
     waiting_bytes: Arc<AtomicUsize>,
     max_bytes: usize,
 }
@@ -83,10 +85,10 @@ impl Persistence {
             let arguments = LaneArguments {
                 log: Arc::clone(log),
                 tasks: tasks.clone(),
-                batch_entries: bounds.batch_entries,
+                queue: Arc::new(Queue::new(bounds.batch_entries)),
                 waiting_bytes: Arc::clone(&waiting_bytes),
             };
-            lanes.push(Lane::spawn_linked(None, Lane, arguments, supervisor.clone()).await?.0);
+            lanes.push(LaneHandle::start(arguments, supervisor.clone()).await?);
         }
         Ok(Self { lanes, waiting_bytes, max_bytes: bounds.queue_bytes })
     }
@@ -106,8 +108,7 @@ impl Persistence {
         // The link is not known yet: the store of such a program goes on from the one that it has.
         let reply = if planted::is(Fault::AckBeforeCommit) { reply.given_early(append.previous) } else { reply };
         let lane = lane_of(append.conversation, self.lanes.len());
-        // A lane that has ended drops the reply, which then answers.
-        let _ = self.lanes[lane].cast(LaneMessage::Append { append, bytes, reply });
+        self.lanes[lane].submit(Item { append, ticket: Ticket { bytes, reply, locked: 0 } });
     }
 }
 

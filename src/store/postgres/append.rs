@@ -1,10 +1,10 @@
 //! Runs the fenced batch, and finds the one append that the database refuses among many.
 
-use std::collections::BTreeSet;
-
 use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
 use onya_core::conversation::KnownKey;
-use sqlx::postgres::PgConnection;
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::QueryAs;
 use uuid::Uuid;
 
 use super::columns::Columns;
@@ -23,6 +23,8 @@ const ATTEMPTS: u32 = 3;
 type Numbered = (usize, AppendOutcome);
 /// An append in the form of rows, and where it stands in the batch.
 pub(super) type Item = (usize, StoredAppend);
+/// What is left of an item once it is sent: where it stands in the batch, and where its chain ends if it is stored.
+type Sent = (usize, Link);
 pub(super) type OutcomeRow = (String, Option<i64>, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
 pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
@@ -34,14 +36,23 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     let (items, mut outcomes, unstorable) = prepare(batch);
     let write = write_all(&mut lane.connection, database.append, batch, (items, unstorable));
     outcomes.extend(database.write(write).await?);
-    outcomes.sort_by_key(|(number, _)| *number);
-    let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    let outcomes = in_order(outcomes, batch.len())?;
     // An owner that takes for stored what it has only sent would be taken for proof that the store went back.
     let misled = onya_actors::planted::is(onya_actors::planted::Fault::AckBeforeCommit);
     if misled || examine(database, &mut lane.connection, (batch, &outcomes)).await {
         lane.done();
     }
     Ok(outcomes)
+}
+
+/// The outcomes in the order of the batch.
+fn in_order(outcomes: Vec<Numbered>, appends: usize) -> Result<Vec<AppendOutcome>, StoreError> {
+    let mut ordered = vec![None; appends];
+    for (number, outcome) in outcomes {
+        ordered[number] = Some(outcome);
+    }
+    let none = || StoreError::Unknown("an append of the batch had no outcome".to_owned());
+    ordered.into_iter().map(|outcome| outcome.ok_or_else(none)).collect()
 }
 
 /// Looks for the reason of a refused fence; whether the connection is still good. The outcomes stand either way.
@@ -58,19 +69,27 @@ async fn examine(database: &Database, connection: &mut PgConnection, appends: (&
 /// is told to try again; what has no stored form is set aside with the reason.
 pub(super) fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
     let (mut items, mut outcomes, mut unstorable) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
-    let mut seen = BTreeSet::new();
-    for (number, append) in batch.iter().enumerate() {
-        if !seen.insert(append.conversation) {
+    // Sorted before they are rows, which are large; of one conversation the first stays the first.
+    let mut sorted: Vec<_> = (0..).zip(batch).map(|(number, append)| (append.conversation, number)).collect();
+    sorted.sort_unstable();
+    let mut before = None;
+    for (conversation, number) in sorted {
+        if before.replace(conversation) == Some(conversation) {
             outcomes.push((number, AppendOutcome::Locked));
             continue;
         }
-        match StoredAppend::new(append) {
+        match StoredAppend::new(&batch[number]) {
             Ok(stored) => items.push((number, stored)),
             Err(error) => unstorable.push((number, error.to_string())),
         }
     }
-    items.sort_unstable_by_key(|(_, stored)| stored.conversation);
     (items, outcomes, unstorable)
+}
+
+/// The rows of what was sent once, to be sent again.
+fn prepare_again(batch: &[Append], sent: &[Sent]) -> Vec<Item> {
+    // What had a form has it still.
+    sent.iter().filter_map(|(number, _)| Some((*number, StoredAppend::new(&batch[*number]).ok()?))).collect()
 }
 
 /// Sends all items in one statement. If the database refuses the data of one, the statement is undone as a whole: then
@@ -90,17 +109,19 @@ async fn write_all(
         if items.is_empty() {
             continue;
         }
-        match (run(connection, statement, &items).await, items.as_slice()) {
-            (Ok(rows), _) => outcomes.extend(settle(connection, batch, &items, rows).await?),
+        let (sent, outcome) = run(connection, statement, (batch, items)).await;
+        match (outcome, sent.as_slice()) {
+            (Ok(rows), _) => outcomes.extend(settle(connection, batch, &sent, rows).await?),
             (Err(error), [(number, _)]) if fault(&error) == Fault::Data => {
                 outcomes.push((*number, bury(connection, &batch[*number], &describe(&error)).await?));
             }
             (Err(error), _) => match fault(&error) {
                 Fault::Data => {
                     metrics::counter!("onya_append_bisections_total").increment(1);
-                    open.extend(halves(items));
+                    let (first, second) = sent.split_at(sent.len() / 2);
+                    open.extend([second, first].map(|half| prepare_again(batch, half)));
                 }
-                Fault::Conflict => outcomes.extend(items.iter().map(|(number, _)| (*number, AppendOutcome::Locked))),
+                Fault::Conflict => outcomes.extend(sent.iter().map(|(number, _)| (*number, AppendOutcome::Locked))),
                 // What was committed of the batch before this must not be taken for "nothing happened".
                 _ if outcomes.iter().any(|(_, outcome)| outcome.is_accepted()) => {
                     return Err(StoreError::Unknown(describe(&error)));
@@ -116,12 +137,12 @@ async fn write_all(
 async fn settle(
     connection: &mut PgConnection,
     batch: &[Append],
-    items: &[Item],
+    sent: &[Sent],
     rows: Vec<OutcomeRow>,
 ) -> Result<Vec<Numbered>, StoreError> {
-    let mut outcomes = Vec::with_capacity(items.len());
-    for ((number, item), row) in items.iter().zip(rows) {
-        let outcome = match outcome(row, Link(item.link))? {
+    let mut outcomes = Vec::with_capacity(sent.len());
+    for ((number, link), row) in sent.iter().zip(rows) {
+        let outcome = match outcome(row, *link)? {
             Some(outcome) => outcome,
             None => bury(connection, &batch[*number], "a turn that it continues is not open").await?,
         };
@@ -130,24 +151,27 @@ async fn settle(
     Ok(outcomes)
 }
 
-fn halves(mut items: Vec<Item>) -> [Vec<Item>; 2] {
-    let second = items.split_off(items.len() / 2);
-    [second, items]
-}
-
-/// Sends the statement, and again if it is in conflict with another.
-pub(super) async fn run(
+/// Sends the statement, and again if it is in conflict with another. The rows are let go of before anybody waits: their
+/// memory is still at hand then, and later another thread might give it back, which costs more.
+async fn run(
     connection: &mut PgConnection,
     statement: &'static str,
-    items: &[Item],
-) -> Result<Vec<OutcomeRow>, sqlx::Error> {
+    (batch, mut items): (&[Append], Vec<Item>),
+) -> (Vec<Sent>, Result<Vec<OutcomeRow>, sqlx::Error>) {
     let mut attempt = 1;
     loop {
-        let outcome = run_once(connection, statement, items).await;
+        let sent: Vec<_> = items.iter().map(|(number, row)| (*number, Link(row.link))).collect();
+        let query = query(statement, &items);
+        drop(items);
+        let outcome = match query {
+            Ok(query) => query.fetch_all(&mut *connection).await,
+            Err(error) => Err(error),
+        };
         match outcome {
             Err(error) if attempt < ATTEMPTS && fault(&error) == Fault::Conflict => attempt += 1,
-            outcome => return outcome,
+            outcome => return (sent, outcome),
         }
+        items = prepare_again(batch, &sent);
     }
 }
 
@@ -156,8 +180,16 @@ pub(super) async fn run_once(
     statement: &'static str,
     items: &[Item],
 ) -> Result<Vec<OutcomeRow>, sqlx::Error> {
+    query(statement, items)?.fetch_all(connection).await
+}
+
+/// The statement with all that is sent.
+fn query(
+    statement: &'static str,
+    items: &[Item],
+) -> Result<QueryAs<'static, Postgres, OutcomeRow, PgArguments>, sqlx::Error> {
     let columns = Columns::new(|| items.iter().map(|(_, append)| append));
-    columns.bind(sqlx::query_as(statement)).fetch_all(connection).await
+    Ok(sqlx::query_as_with(statement, columns.arguments()?))
 }
 
 /// `None` for a turn that does not fit.

@@ -90,7 +90,7 @@ pub(super) async fn open(database: &Database, new: &NewConversation) -> Result<O
             .bind(customer.0)
             .bind(language)
             .bind(entry.at)
-            .bind(&head.control)
+            .bind(&*head.control)
             .bind(head.control_version)
             .bind(head.next_deadline)
             .bind(entry.kind)

@@ -3,9 +3,9 @@
 //! Each family of arrays is filled row by row, so that they are equally long: Postgres would pad a short one with NULL
 //! and say nothing.
 
-use sqlx::Postgres;
+use sqlx::Arguments as _;
+use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
-use sqlx::query::QueryAs;
 use uuid::Uuid;
 
 use crate::store::chain::{Hash, Salt};
@@ -28,8 +28,13 @@ impl<'a> Columns<'a> {
         }
     }
 
-    pub(super) fn bind<O>(self, query: QueryAs<'a, Postgres, O, PgArguments>) -> QueryAs<'a, Postgres, O, PgArguments> {
-        self.turns.bind(self.entries.bind(self.heads.bind(query)))
+    /// What is sent; nothing of the appends is needed any longer.
+    pub(super) fn arguments(self) -> Result<PgArguments, sqlx::Error> {
+        let mut arguments = PgArguments::default();
+        let added = self.heads.add_to(&mut arguments);
+        let added = added.and_then(|()| self.entries.add_to(&mut arguments));
+        added.and_then(|()| self.turns.add_to(&mut arguments)).map_err(sqlx::Error::Encode)?;
+        Ok(arguments)
     }
 }
 
@@ -64,7 +69,7 @@ impl<'a> HeadColumns<'a> {
             columns.nonce.push(append.nonce);
             columns.expected_seq.push(append.expected_seq);
             columns.last_seq.push(head.last_seq);
-            columns.control.push(&head.control);
+            columns.control.push(&*head.control);
             columns.control_version.push(head.control_version);
             columns.closed_at.push(head.closed_at);
             columns.turn_seq.push(head.turn_seq);
@@ -79,24 +84,24 @@ impl<'a> HeadColumns<'a> {
         columns
     }
 
-    fn bind<O>(self, query: QueryAs<'a, Postgres, O, PgArguments>) -> QueryAs<'a, Postgres, O, PgArguments> {
-        query
-            .bind(self.conversation)
-            .bind(self.epoch)
-            .bind(self.nonce)
-            .bind(self.expected_seq)
-            .bind(self.last_seq)
-            .bind(self.control)
-            .bind(self.control_version)
-            .bind(self.closed_at)
-            .bind(self.turn_seq)
-            .bind(self.turn_attempt)
-            .bind(self.next_deadline)
-            .bind(self.snapshot)
-            .bind(self.queued_since)
-            .bind(self.queued)
-            .bind(self.previous)
-            .bind(self.link)
+    fn add_to(self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        arguments.add(self.conversation)?;
+        arguments.add(self.epoch)?;
+        arguments.add(self.nonce)?;
+        arguments.add(self.expected_seq)?;
+        arguments.add(self.last_seq)?;
+        arguments.add(self.control)?;
+        arguments.add(self.control_version)?;
+        arguments.add(self.closed_at)?;
+        arguments.add(self.turn_seq)?;
+        arguments.add(self.turn_attempt)?;
+        arguments.add(self.next_deadline)?;
+        arguments.add(self.snapshot)?;
+        arguments.add(self.queued_since)?;
+        arguments.add(self.queued)?;
+        arguments.add(self.previous)?;
+        arguments.add(self.link)?;
+        Ok(())
     }
 }
 
@@ -132,7 +137,7 @@ impl<'a> EntryColumns<'a> {
                 columns.body.push(&entry.body);
                 columns.participant.push(entry.participant);
                 columns.client_msg_id.push(entry.client_msg_id.as_deref());
-                columns.commitment.push(entry.commitment.as_deref());
+                columns.commitment.push(entry.commitment.as_ref().map(|bytes| &bytes[..]));
                 columns.salt.push(entry.salt);
                 columns.body_commitment.push(entry.body_commitment);
                 columns.link.push(entry.link);
@@ -141,21 +146,21 @@ impl<'a> EntryColumns<'a> {
         columns
     }
 
-    fn bind<O>(self, query: QueryAs<'a, Postgres, O, PgArguments>) -> QueryAs<'a, Postgres, O, PgArguments> {
-        query
-            .bind(self.n)
-            .bind(self.seq)
-            .bind(self.customer_prev)
-            .bind(self.customer_sees)
-            .bind(self.at)
-            .bind(self.kind)
-            .bind(self.body)
-            .bind(self.participant)
-            .bind(self.client_msg_id)
-            .bind(self.commitment)
-            .bind(self.salt)
-            .bind(self.body_commitment)
-            .bind(self.link)
+    fn add_to(self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        arguments.add(self.n)?;
+        arguments.add(self.seq)?;
+        arguments.add(self.customer_prev)?;
+        arguments.add(self.customer_sees)?;
+        arguments.add(self.at)?;
+        arguments.add(self.kind)?;
+        arguments.add(self.body)?;
+        arguments.add(self.participant)?;
+        arguments.add(self.client_msg_id)?;
+        arguments.add(self.commitment)?;
+        arguments.add(self.salt)?;
+        arguments.add(self.body_commitment)?;
+        arguments.add(self.link)?;
+        Ok(())
     }
 }
 
@@ -186,7 +191,13 @@ impl TurnColumns {
         columns
     }
 
-    fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
-        query.bind(self.n).bind(self.turn).bind(self.opened).bind(self.attempt).bind(self.outcome).bind(self.ended_seq)
+    fn add_to(self, arguments: &mut PgArguments) -> Result<(), BoxDynError> {
+        arguments.add(self.n)?;
+        arguments.add(self.turn)?;
+        arguments.add(self.opened)?;
+        arguments.add(self.attempt)?;
+        arguments.add(self.outcome)?;
+        arguments.add(self.ended_seq)?;
+        Ok(())
     }
 }

@@ -18,7 +18,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use uuid::Uuid;
 
-use super::append::{APPEND, run};
+use super::append::{APPEND, run_once};
 use super::*;
 use crate::store::audit::anchoring::Collect;
 use crate::store::audit::source::{ActRow, Source};
@@ -180,7 +180,7 @@ fn item(talk: &Talk, id: &str) -> Vec<(usize, StoredAppend)> {
 }
 
 async fn outcome(connection: &mut PgConnection, statement: &'static str, item: &[(usize, StoredAppend)]) -> String {
-    run(connection, statement, item).await.unwrap().remove(0).0
+    run_once(connection, statement, item).await.unwrap().remove(0).0
 }
 
 #[tokio::test]

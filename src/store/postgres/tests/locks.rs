@@ -3,7 +3,7 @@
 use onya_actors::ports::{AppendOutcome, Claim, EventLog as _, StoreError};
 use sqlx::Connection as _;
 
-use super::super::append::{APPEND, run};
+use super::super::append::{APPEND, run_once};
 use super::super::planted::{exists_fence, variant};
 use super::super::{PostgresLog, error};
 use super::{TestPostgres, item, outcome};
@@ -75,7 +75,7 @@ async fn change_after_snapshot(statement: &'static str, meanwhile: Meanwhile) ->
     let mut gate = backend.direct().await;
     sqlx::query("SELECT pg_advisory_lock(42)").execute(&mut gate).await.unwrap();
     let mut paused = backend.direct().await;
-    let appending = run(&mut paused, statement, &item);
+    let appending = run_once(&mut paused, statement, &item);
     let changing = async {
         backend.until_blocked(1).await;
         match meanwhile {
