@@ -92,7 +92,9 @@ pub(super) struct Sealed<'a> {
 impl Sealed<'_> {
     /// The link of this entry, given that of the entry before it.
     pub(super) fn link(&self, previous: &Hash) -> Hash {
-        Parts::new("onya.link.1").bytes(previous).bytes(&self.digest()).hash()
+        // Before the parts of the link are begun: there is one room to gather in.
+        let digest = self.digest();
+        Parts::new("onya.link.1").bytes(previous).bytes(&digest).hash()
     }
 
     fn digest(&self) -> Hash {

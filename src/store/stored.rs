@@ -186,6 +186,7 @@ impl StoredAppend {
 }
 
 fn turn_changes(entries: &[Entry]) -> Result<Vec<TurnChange>, Unstorable> {
+    // Nearly always one or none.
     let mut changes: Vec<TurnChange> = Vec::new();
     for entry in entries {
         let (turn, opened, attempt, outcome) = match &entry.event {
@@ -201,7 +202,10 @@ fn turn_changes(entries: &[Entry]) -> Result<Vec<TurnChange>, Unstorable> {
                 return Err(Unstorable("a turn goes on after its end".to_owned()));
             }
             Some(change) => (change.attempt, change.end) = (attempt, end),
-            None => changes.push(TurnChange { turn, opened, attempt, end }),
+            None => {
+                changes.reserve_exact(1);
+                changes.push(TurnChange { turn, opened, attempt, end });
+            }
         }
     }
     Ok(changes)
