@@ -112,7 +112,7 @@ fn an_entry_survives_its_row() {
             row.body,
             row.participant,
             row.client_msg_id,
-            row.commitment,
+            row.commitment.map(|bytes| bytes.to_vec()),
             false,
         ));
         assert_eq!(read.unwrap(), written);
