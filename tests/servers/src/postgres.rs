@@ -74,7 +74,7 @@ fn unprivileged(signal: &str) -> Result<Command> {
 }
 
 async fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().await?;
+    let output = command.kill_on_drop(true).output().await?;
     let said = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "{command:?}: {said}");
     Ok(())
