@@ -8,7 +8,9 @@
 //! | edges and wiring | `src/` | all three |
 //! | load client | `loadtests/` | protocol: it sees the server from outside |
 //! | model of several pods | `tests/model/` | core: it decides as the server does |
-//! | fault campaigns | `tests/torture/` | –: they see the server's frames, tables and log only |
+//! | servers of one's own | `tests/servers/` | –: PostgreSQL and nginx, which know nothing of ours |
+//! | local cluster | `deploy/local/` | servers of one's own: it sees what an operator sees |
+//! | fault campaigns | `tests/torture/` | servers of one's own: they see the server's frames, tables and log only |
 //!
 //! Inside `src/` the same direction holds between modules: see [`MAY_NAME`].
 
@@ -25,6 +27,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("core", &["hashring", "serde", "sha2", "thiserror", "uuid"]),
     ("protocol", &["onya-core", "schemars", "serde", "serde_json", "uuid"]),
     ("tests/model", &["onya-core", "stateright", "uuid"]),
+    ("tests/servers", &["anyhow", "rustix", "tokio"]),
 ];
 
 /// What a crate must not depend on, where it may depend on much.
@@ -44,6 +47,7 @@ const MUST_NOT_DEPEND_ON: &[(&str, &[&str])] = &[
             "serde_json",
         ],
     ),
+    ("deploy/local", &["onya", "onya-core", "onya-actors", "onya-protocol"]),
     ("loadtests", &["onya", "onya-core", "onya-actors"]),
     ("tests/torture", &["onya", "onya-core", "onya-actors", "onya-protocol"]),
 ];

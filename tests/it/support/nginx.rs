@@ -1,18 +1,16 @@
 //! nginx with the configuration of deploy/nginx, in front of servers of a test.
 
-use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
+pub use onya_servers::nginx::CONFIGURATION;
+use onya_servers::nginx::{main_file, site};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use super::eventually;
-
-/// The committed file.
-pub const CONFIGURATION: &str = include_str!("../../../deploy/nginx/onya.conf");
 
 /// One process on a free port, with every file it needs in a folder of its own. It is killed when the test ends.
 pub struct Nginx {
@@ -41,8 +39,9 @@ impl Nginx {
 
     async fn start_changed((address, servers): (SocketAddr, &[SocketAddr]), change: impl Fn(&str) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("onya.conf"), change(&site(address, servers, folder.path()))).unwrap();
-        std::fs::write(folder.path().join("nginx.conf"), main_file(folder.path())).unwrap();
+        let site = site(address, servers, folder.path()).unwrap();
+        std::fs::write(folder.path().join("onya.conf"), change(&site)).unwrap();
+        std::fs::write(folder.path().join("nginx.conf"), main_file(folder.path(), "master_process off;")).unwrap();
         let checked = command(folder.path()).arg("-t").output().await.unwrap();
         let said = String::from_utf8_lossy(&checked.stderr);
         assert!(checked.status.success() && !said.contains("[warn]"), "nginx -t: {said}");
@@ -92,34 +91,4 @@ fn command(folder: &Path) -> Command {
     command.args(["--pdeathsig", "KILL", &program, "-p"]).arg(folder);
     command.arg("-e").arg(folder.join("error.log")).arg("-c").arg(folder.join("nginx.conf"));
     command
-}
-
-/// The committed file with what its first lines say is to be changed, and nothing else.
-fn site(address: SocketAddr, servers: &[SocketAddr], folder: &Path) -> String {
-    let server = |address: &SocketAddr| format!("    server {address} max_fails=3 fail_timeout=5s;\n");
-    let listed: String = servers.iter().map(server).collect();
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/dist");
-    let log = folder.join("access.log");
-    let changes = [
-        ("    server 127.0.0.1:3000 max_fails=3 fail_timeout=5s;\n", listed, 2),
-        ("listen 80;", format!("listen {address};"), 1),
-        ("root /usr/share/onya/web;", format!("root {};", web.display()), 1),
-        ("access_log /var/log/nginx/onya.log onya;", format!("access_log {} onya;", log.display()), 1),
-    ];
-    changes.into_iter().fold(CONFIGURATION.to_owned(), |text, (from, to, times)| {
-        assert_eq!(text.matches(from).count(), times, "{from}");
-        text.replace(from, &to)
-    })
-}
-
-/// What the system's own main file does, for one process of an ordinary user.
-fn main_file(folder: &Path) -> String {
-    let path = |name: &str| -> PathBuf { folder.join(name) };
-    let mut text = format!("daemon off;\nmaster_process off;\npid {};\n", path("pid").display());
-    text.push_str("events { worker_connections 512; }\nhttp {\n");
-    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-        writeln!(text, "  {kind}_temp_path {};", path(kind).display()).unwrap();
-    }
-    text.push_str("  include onya.conf;\n}\n");
-    text
 }

@@ -6,10 +6,11 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use onya_servers::process::built;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::server::{Launch, built};
+use crate::server::Launch;
 
 /// The settings that name the file of anchors and its key, for servers too: one of SQLite makes anchors itself.
 pub(crate) fn settings(folder: &Path) -> [(String, String); 2] {

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use onya_servers::process::built;
 
 use crate::campaign::{self, Limits, Outcome, Plan};
 use crate::nemesis::Fault;
 use crate::output::say;
 use crate::postgres::Postgres;
-use crate::{server, short};
+use crate::short;
 
 /// Fault campaigns against the built server.
 ///
@@ -166,8 +167,8 @@ impl RunArgs {
 
     fn plan(&self, seed: u64, folder: PathBuf) -> Result<Plan> {
         let program = match &self.planted {
-            None => server::built("onya", "cargo build -p onya")?,
-            Some(_) => server::built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?,
+            None => built("onya", "cargo build -p onya")?,
+            Some(_) => built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?,
         };
         Ok(Plan {
             seed,

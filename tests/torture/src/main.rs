@@ -14,7 +14,6 @@ mod cli;
 mod customer;
 mod disk;
 mod history;
-mod kin;
 mod nemesis;
 mod output;
 mod postgres;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
+use onya_servers::process::PATIENCE;
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rustix::process::Signal;
@@ -13,7 +14,6 @@ use tokio::time::timeout;
 
 use crate::disk::Disk;
 use crate::history::{Event, History};
-use crate::kin::PATIENCE;
 use crate::postgres::{Postgres, Stop, execute};
 use crate::proxy::Proxy;
 use crate::stage::Stage;

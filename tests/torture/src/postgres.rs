@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use onya_servers::free_port;
+use onya_servers::postgres::{initdb, server, url};
+use onya_servers::process::{Kin, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::disk::{Disk, is_root};
-use crate::kin::{Kin, PATIENCE};
 
 /// Size of the disk: an empty cluster takes 40 MiB, a campaign's tables a few more.
 const DISK_MIB: usize = 400;
@@ -44,20 +45,8 @@ impl Postgres {
         }
         let disk = Disk::mount(folder, DISK_MIB)?;
         let data = disk.path().join("postgres");
-        std::fs::create_dir(&data)?;
-        run(Command::new("chown").arg(user()?).arg(&data)).await?;
-        let mut initdb = as_user("KILL")?;
-        initdb.arg(bin.join("initdb")).arg("--pgdata").arg(&data);
-        initdb.args([
-            "--username=onya",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "--wal-segsize=1",
-        ]);
-        run(&mut initdb).await.context("initdb failed")?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        initdb(&bin, &data).await?;
+        let port = free_port()?;
         let process = Mutex::new(launch(&disk, &bin, folder, port)?);
         let postgres = Self { folder: folder.to_owned(), bin, disk, port, process };
         postgres.ready().await?;
@@ -127,11 +116,6 @@ impl Postgres {
     }
 }
 
-/// The address of a database on a port of this machine.
-pub(crate) fn url(port: u16, database: &str) -> String {
-    format!("postgres://onya@127.0.0.1:{port}/{database}?sslmode=disable")
-}
-
 /// Runs one statement.
 pub(crate) async fn execute(connection: &mut PgConnection, statement: String) -> Result<()> {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
@@ -148,48 +132,8 @@ fn bin() -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// PostgreSQL refuses to run as root.
-fn user() -> Result<&'static str> {
-    let users = std::fs::read_to_string("/etc/passwd")?;
-    Ok(if users.lines().any(|line| line.starts_with("postgres:")) { "postgres" } else { "nobody" })
-}
-
-fn as_user(signal: &str) -> Result<Command> {
-    let (mut command, user) = (Command::new("setpriv"), user()?);
-    command.args(["setpriv", "--reuid", user, "--regid", user_group(user), "--clear-groups", "--pdeathsig", signal]);
-    command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/");
-    Ok(command)
-}
-
-fn user_group(user: &str) -> &str {
-    if user == "nobody" { "nogroup" } else { user }
-}
-
 fn launch(disk: &Disk, bin: &Path, folder: &Path, port: u16) -> Result<Kin> {
-    let mut command = as_user("INT")?;
-    command.arg(bin.join("postgres")).arg("-D").arg(disk.path().join("postgres")).args(["-p", &port.to_string()]);
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "max_connections=120",
-        // Processes are killed here, never the machine.
-        "fsync=off",
-        "full_page_writes=off",
-        "synchronous_commit=on",
-        "min_wal_size=4MB",
-        "max_wal_size=64MB",
-        "logging_collector=off",
-    ] {
-        command.args(["-c", setting]);
-    }
-    Kin::start(command, &folder.join("postgres.log"))
-}
-
-async fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "{command:?}: {said}");
-    Ok(())
+    Kin::start(server(bin, &disk.path().join("postgres"), port)?, &folder.join("postgres.log"))
 }
 
 /// The processes whose parent is this one.

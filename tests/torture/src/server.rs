@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use onya_servers::process::{Kin, PATIENCE, mortal};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::history::Event;
-use crate::kin::{Kin, PATIENCE, mortal};
 
 /// Wait before a server that could not start is started again.
 const RESTART: Duration = Duration::from_millis(200);
@@ -137,14 +137,6 @@ fn claims_in(log: &str) -> Vec<Event> {
         Some(Event::Claimed { conversation, epoch: line["epoch"].as_u64()?, seq: line["seq"].as_u64()? })
     };
     log.lines().filter_map(claim).collect()
-}
-
-/// The built program beside this one.
-pub(crate) fn built(name: &str, how: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folders = own.ancestors().skip(1).take(2).map(Path::to_owned);
-    let found = folders.map(|folder| folder.join(name)).find(|path| path.exists());
-    found.with_context(|| format!("{name} is missing beside {}: {how}", own.display()))
 }
 
 #[cfg(test)]

@@ -10,13 +10,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use futures::stream::{self, StreamExt as _};
+use onya_servers::process::built;
 
 use crate::campaign::{self, Limits, Plan};
 use crate::cli::exit_code;
 use crate::nemesis::Fault;
 use crate::output::say;
 use crate::postgres::Postgres;
-use crate::server;
 
 const SEED: u64 = 20_261;
 /// Campaigns with planted faults that run side by side.
@@ -56,8 +56,8 @@ const PLANTED: &[Planted] = &[
 pub(crate) async fn run() -> Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("onya-torture.").tempdir()?;
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
-    let onya = server::built("onya", "cargo build -p onya")?;
-    let planted = server::built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?;
+    let onya = built("onya", "cargo build -p onya")?;
+    let planted = built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?;
     let postgres = Postgres::create(folder.path()).await?;
     let (first, second) = tokio::join!(holds(&onya, folder.path(), Some(&postgres)), holds(&onya, folder.path(), None));
     let mut good = first.context("on postgres")? & second.context("on sqlite")?;

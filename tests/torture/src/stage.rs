@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use onya_servers::postgres::url;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -16,7 +17,7 @@ use crate::customer::POISON;
 use crate::disk::Disk;
 use crate::history::{Event, History};
 use crate::nemesis::{Fault, OURS};
-use crate::postgres::{self, Postgres, execute};
+use crate::postgres::{Postgres, execute};
 use crate::proxy::Proxy;
 use crate::server::{Counters, Launch, Server};
 use crate::tables::Source;
@@ -60,7 +61,7 @@ impl Stage {
                 database = format!("torture_{}", uuid::Uuid::now_v7().simple());
                 execute(&mut server.control("postgres").await?, format!("CREATE DATABASE {database}")).await?;
                 let line = Proxy::start(server.port()).await?;
-                variables.insert("DATABASE_URL".to_owned(), postgres::url(line.port(), &database));
+                variables.insert("DATABASE_URL".to_owned(), url(line.port(), &database));
                 proxy = Some(line);
             }
             None => {

@@ -1,8 +1,8 @@
 //! Processes that are started here and ended here, by their own ids.
 
 use std::fs::File;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -12,16 +12,17 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// Longest wait for a process to say something, or to end.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process of ours. It is killed when this is dropped, and by the kernel when this program is.
-pub(crate) struct Kin {
+pub struct Kin {
     child: Child,
     out: BufReader<ChildStdout>,
 }
 
-/// A command whose process ends with this program.
-pub(crate) fn mortal(signal: &str) -> Command {
+/// A command whose process gets `signal` (a name such as `KILL`) when the thread that started it ends.
+#[must_use]
+pub fn mortal(signal: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", signal]);
     command
@@ -29,7 +30,10 @@ pub(crate) fn mortal(signal: &str) -> Command {
 
 impl Kin {
     /// Starts it; what it says on standard error goes to the end of `log`.
-    pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be started, or `log` not be written.
+    pub fn start(mut command: Command, log: &Path) -> Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("{command:?} cannot be started"))?;
@@ -37,23 +41,35 @@ impl Kin {
         Ok(Self { child, out })
     }
 
-    pub(crate) fn pid(&self) -> Option<Pid> {
+    /// Its id, until it has ended.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
         self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw)
     }
 
     /// The next line that it prints.
-    pub(crate) async fn line(&mut self) -> Result<String> {
+    ///
+    /// # Errors
+    /// It has ended, or prints nothing within [`PATIENCE`].
+    pub async fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         timeout(PATIENCE, self.out.read_line(&mut line)).await.context("it says nothing")??;
         anyhow::ensure!(!line.is_empty(), "it ended without a word");
         Ok(line.trim_end().to_owned())
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// How it has ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Sends it a signal, if it has not ended.
+    pub fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid() {
             // It may have ended meanwhile.
             let _ = kill_process(pid, signal);
@@ -61,13 +77,31 @@ impl Kin {
     }
 
     /// Waits until it has ended.
-    pub(crate) async fn ended(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// It does not within [`PATIENCE`].
+    pub async fn ended(&mut self) -> Result<()> {
         timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
         Ok(())
     }
 
-    pub(crate) async fn kill(&mut self) -> Result<()> {
+    /// Ends it without a warning.
+    ///
+    /// # Errors
+    /// It does not end within [`PATIENCE`].
+    pub async fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL);
         self.ended().await
     }
+}
+
+/// The built program beside this one; `how` says how to build it.
+///
+/// # Errors
+/// There is none.
+pub fn built(name: &str, how: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folders = own.ancestors().skip(1).take(2).map(Path::to_owned);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.exists());
+    found.with_context(|| format!("{name} is missing beside {}: {how}", own.display()))
 }
