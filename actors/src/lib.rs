@@ -5,6 +5,7 @@
 //! ├── persistence lane × n       batches of appends, one in flight per lane
 //! ├── desk                       who waits for a person
 //! ├── sweeper                    wakes due timers and abandoned turns
+//! ├── watchdog                   reports and replaces conversations that do not move
 //! └── directory                  starts conversations on demand, starts them again after a crash
 //!     └── conversation × many    decide → append → apply → publish → acknowledge → effects
 //!         └── completion         a task: one call of the model
@@ -37,6 +38,7 @@ mod sweeper;
 mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watchdog;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, ShortCut, StaffConnection, Written};
 pub use erasure::ErasedConversation;

@@ -40,6 +40,11 @@ fn check_times(config: &Config, report: &mut Report<'_>) {
     let (lock, statement) = (config.database.lock_timeout_ms, config.database.statement_timeout_ms);
     let must = format!("must be shorter than database.statement_timeout_ms = {statement}");
     report(lock >= statement, "database.lock_timeout_ms", must);
+    let must = format!(
+        "must be at least three times database.statement_timeout_ms = {statement}: what the store has not answered by then \
+         will not be"
+    );
+    report(config.conversation.stuck_after_ms < 3 * statement, "conversation.stuck_after_ms", must);
     let (heartbeat, stale) = (config.cluster.heartbeat_ms, config.cluster.stale_after_ms);
     let must = format!("must be at least three times cluster.heartbeat_ms = {heartbeat}, so that one may be lost");
     report(stale < 3 * heartbeat, "cluster.stale_after_ms", must);

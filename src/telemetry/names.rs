@@ -13,6 +13,10 @@ pub const HTTP_REQUEST_SECONDS: &str = "onya_http_request_seconds";
 pub const CONNECTIONS: &str = "onya_connections";
 /// Conversations in memory.
 pub const CONVERSATIONS_ACTIVE: &str = "onya_conversations_active";
+/// Conversations in which work waits and nothing is done.
+pub const CONVERSATIONS_STUCK: &str = "onya_conversations_stuck";
+/// Conversation actors that were replaced because nothing was done in them.
+pub const CONVERSATIONS_REPLACED_TOTAL: &str = "onya_conversations_replaced_total";
 /// Turns that ended.
 pub const TURNS_TOTAL: &str = "onya_turns_total";
 /// Conversations that were handed to people.
@@ -114,7 +118,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 35] = [
+pub const METRICS: [Metric; 37] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -189,6 +193,20 @@ pub const METRICS: [Metric; 35] = [
     ),
     metric(AUDIT_ACTS_TOTAL, Kind::Counter, Unit::Count, &[], "Acts that were put on record"),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
+    metric(
+        CONVERSATIONS_STUCK,
+        Kind::Gauge,
+        Unit::Count,
+        &[],
+        "Conversations in which work waits and nothing was done for long",
+    ),
+    metric(
+        CONVERSATIONS_REPLACED_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Conversation actors that were replaced because nothing was done in them",
+    ),
     metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
     metric(MEMBERS, Kind::Gauge, Unit::Count, &["standing"], "Members of the cluster in this node's view, by standing"),
     metric(VIEW_VERSION, Kind::Gauge, Unit::Count, &[], "Version of this node's view of the members"),

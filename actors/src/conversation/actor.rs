@@ -160,6 +160,7 @@ impl Conversation {
     }
 
     fn receive(&mut self, message: Message) {
+        let answer = matches!(message, Message::Loaded(_) | Message::Looked(_) | Message::Appended(_));
         match message {
             Message::Loaded(claim) => self.loaded(claim),
             Message::Submit(submission) => self.submitted(submission),
@@ -186,6 +187,12 @@ impl Conversation {
             live.move_gate(self.leaving);
         }
         self.settle();
+        self.admission.handled(answer, self.asks_store());
+    }
+
+    /// Whether an answer of the store is awaited.
+    fn asks_store(&self) -> bool {
+        !self.leaving && self.live.as_ref().is_none_or(|live| live.waits_for_store())
     }
 
     fn loaded(&mut self, claim: Result<Claim, StoreError>) {
@@ -312,7 +319,7 @@ impl Conversation {
             }
             return;
         };
-        let waits_for_store = live.in_flight.is_some() || live.looking_up.is_some();
+        let waits_for_store = live.waits_for_store();
         if self.is_draining() && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
             let fence = live.fence;
             self.release(fence, || {});

@@ -12,5 +12,6 @@ mod readers;
 mod record;
 mod replies;
 mod shutdown;
+mod stuck;
 mod walk;
 mod world;
