@@ -30,6 +30,8 @@ pub struct Settings {
     pub passivate_after_ms: u64,
     /// Entries between two stored snapshots.
     pub snapshot_every: u64,
+    /// Conversations that are loaded from the store at the same time.
+    pub activations: usize,
     /// Lanes on which appends run at the same time; a conversation is always on one.
     pub lanes: usize,
     /// Most entries in one batch.
@@ -72,6 +74,7 @@ impl Default for Settings {
             delta_window_ms: 40,
             passivate_after_ms: 60_000,
             snapshot_every: 64,
+            activations: 4,
             lanes: 2,
             batch_entries: 512,
             append_queue_bytes: 64 * 1024 * 1024,

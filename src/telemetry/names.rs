@@ -11,6 +11,8 @@ pub const HTTP_REQUESTS_TOTAL: &str = "onya_http_requests_total";
 pub const HTTP_REQUEST_SECONDS: &str = "onya_http_request_seconds";
 /// Open WebSockets.
 pub const CONNECTIONS: &str = "onya_connections";
+/// Connections that had to wait before they were taken.
+pub const ACCEPTS_DELAYED_TOTAL: &str = "onya_accepts_delayed_total";
 /// Conversations in memory.
 pub const CONVERSATIONS_ACTIVE: &str = "onya_conversations_active";
 /// Conversations in which work waits and nothing is done.
@@ -118,7 +120,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 37] = [
+pub const METRICS: [Metric; 38] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -192,6 +194,13 @@ pub const METRICS: [Metric; 37] = [
         "Calls of the model's provider, by how they ended",
     ),
     metric(AUDIT_ACTS_TOTAL, Kind::Counter, Unit::Count, &[], "Acts that were put on record"),
+    metric(
+        ACCEPTS_DELAYED_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Times that the next connection was not taken at once because too many came",
+    ),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
     metric(
         CONVERSATIONS_STUCK,

@@ -1,8 +1,9 @@
 //! What a scrape shows of a conversation.
 
 use onya::telemetry::names::{
-    APPEND_BISECTIONS_TOTAL, CONVERSATIONS_REPLACED_TOTAL, CRASHES_TOTAL, EVIDENCE_TRUSTED, HEARTBEAT_FAILURES_TOTAL,
-    MEMBERS, METRICS, REDIS_FAILURES_TOTAL, SLOW_CONSUMERS_TOTAL, SUSPICIONS_TOTAL, VERDICTS_TOTAL, VIEW_VERSION,
+    ACCEPTS_DELAYED_TOTAL, APPEND_BISECTIONS_TOTAL, CONVERSATIONS_REPLACED_TOTAL, CRASHES_TOTAL, EVIDENCE_TRUSTED,
+    HEARTBEAT_FAILURES_TOTAL, MEMBERS, METRICS, REDIS_FAILURES_TOTAL, SLOW_CONSUMERS_TOTAL, SUSPICIONS_TOTAL,
+    VERDICTS_TOTAL, VIEW_VERSION,
 };
 use onya_protocol::Control;
 use serde_json::json;
@@ -37,6 +38,7 @@ async fn every_metric_is_there_after_a_conversation(backend: Backend) {
     // Nothing crashed or stood still, nothing was refused, nobody was slow or one of too many; the adapter of the provider was
     // not asked.
     let absent = [
+        ACCEPTS_DELAYED_TOTAL,
         CRASHES_TOTAL,
         CONVERSATIONS_REPLACED_TOTAL,
         SLOW_CONSUMERS_TOTAL,

@@ -18,7 +18,6 @@ use super::live::{Live, Looked, cuts};
 use super::window::Window;
 use crate::connection::{Published, Standing, Viewer, synced};
 use crate::directory::Row;
-use crate::guard::guarded;
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
 use crate::system::System;
 
@@ -113,13 +112,9 @@ impl Actor for ConversationActor {
         arguments: Arguments,
     ) -> Result<Conversation, ActorProcessingErr> {
         let Arguments { system, row, admission } = arguments;
-        let (log, id, limit) = (Arc::clone(&system.log), row.id, system.settings.window);
-        let loaded = myself.clone();
-        let may_claim = system.may_claim(id);
+        let (asking, id, loaded) = (Arc::clone(&system), row.id, myself.clone());
         system.tasks.spawn(async move {
-            let claim =
-                if may_claim { guarded(log.claim(id, limit)).await } else { guarded(log.reclaim(id, limit)).await };
-            let _ = loaded.cast(Message::Loaded(claim));
+            let _ = loaded.cast(Message::Loaded(asking.activations.claim(&asking, id).await));
         });
         let counted = Counted::new(&system);
         Ok(Conversation {

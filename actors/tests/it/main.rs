@@ -6,6 +6,7 @@ mod cluster;
 mod control;
 mod erasure;
 mod faults;
+mod herd;
 mod membership;
 mod reader;
 mod readers;
