@@ -252,7 +252,7 @@ pub const METRICS: [Metric; 38] = [
         Kind::Counter,
         Unit::Count,
         &["of"],
-        "Renewals of the lease and hints that Redis did not answer",
+        "Renewals of the lease that Redis did not answer",
     ),
     metric(LINKS, Kind::Gauge, Unit::Count, &["direction"], "Open links to other nodes, by who opened them"),
     metric(

@@ -7,7 +7,7 @@ use onya_actors::ports::ModelEnd;
 use onya_core::conversation::Policy;
 use onya_protocol::{CloseCode, ServerFrame};
 
-use super::world::Nodes;
+use super::world::{NAMES, Nodes};
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_refuses_nothing_and_its_conversation_goes_on_elsewhere() {
@@ -111,6 +111,30 @@ async fn a_conversation_goes_to_a_member_that_joins_and_should_own_it_but_not_at
             _ => {}
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_conversation_that_the_ring_would_have_elsewhere_is_found_at_its_owner() {
+    let mut nodes = Nodes::with(Settings { passivate_after_ms: 1_000, ..Settings::default() }).await;
+    nodes.settle().await;
+    let (before, edge) = (nodes.wished(), nodes.other());
+    nodes.say(edge, "hello").await.unwrap();
+    nodes.nodes[before].model.asked().await.end(ModelEnd::Complete);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut joined = 0;
+    while nodes.wished() == before {
+        joined += 1;
+        nodes.join(&format!("new-{joined}")).await;
+    }
+    nodes.settle().await;
+    // A node that has never heard of the conversation asks the one that should own it, which reads who does.
+    let stranger = (0..NAMES.len()).find(|node| ![before, edge].contains(node)).unwrap();
+    let mut reader = nodes.customer(stranger, None).await;
+    assert_eq!(reader.synced().await.position, 4);
+    assert_eq!((nodes.owner(), nodes.log().claims(nodes.id)), (Some(before), 1), "who reads claims nothing");
+    assert_eq!(nodes.say(stranger, "again").await.unwrap().seq, 5);
+    assert_eq!(nodes.owner(), Some(before));
+    reader.until(|frame| matches!(frame, ServerFrame::Entry { entry, .. } if entry.seq == 5).then_some(())).await;
 }
 
 #[tokio::test(start_paused = true)]
