@@ -17,6 +17,8 @@ pub const ACCEPTS_DELAYED_TOTAL: &str = "onya_accepts_delayed_total";
 pub const CONVERSATIONS_ACTIVE: &str = "onya_conversations_active";
 /// Conversations in which work waits and nothing is done.
 pub const CONVERSATIONS_STUCK: &str = "onya_conversations_stuck";
+/// Conversations whose readers on another node had missed something.
+pub const READERS_BROUGHT_BACK_TOTAL: &str = "onya_readers_brought_back_total";
 /// Conversation actors that were replaced because nothing was done in them.
 pub const CONVERSATIONS_REPLACED_TOTAL: &str = "onya_conversations_replaced_total";
 /// Turns that ended.
@@ -120,7 +122,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 38] = [
+pub const METRICS: [Metric; 39] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -194,6 +196,13 @@ pub const METRICS: [Metric; 38] = [
         "Calls of the model's provider, by how they ended",
     ),
     metric(AUDIT_ACTS_TOTAL, Kind::Counter, Unit::Count, &[], "Acts that were put on record"),
+    metric(
+        READERS_BROUGHT_BACK_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Conversations whose readers on another node had missed something, as a digest showed",
+    ),
     metric(
         ACCEPTS_DELAYED_TOTAL,
         Kind::Counter,
