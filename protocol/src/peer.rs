@@ -94,6 +94,9 @@ pub enum ToEdge {
         tag: Tag,
         /// For the reader.
         synced: Synced,
+        /// Whether this node owns the conversation, and is not only the one that should.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        owned: bool,
     },
     /// The reader is shown nothing.
     NotShown {

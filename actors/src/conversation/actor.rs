@@ -212,6 +212,10 @@ impl Conversation {
     fn begin(&mut self, owned: Owned) {
         let Owned { fence, state, tail, link, recent_crashes } = owned;
         tracing::debug!(conversation = %self.id(), epoch = fence.epoch, seq = state.seq, "claimed");
+        if let Some(peers) = &self.system.peers {
+            // Also once it has left memory, and whoever should own it by then.
+            self.row.course().get_or_insert_default().heard(Some(peers.me()));
+        }
         // Entries whose outcome an earlier incarnation did not learn reach the readers now.
         self.publish_entries(&tail, &state.language);
         if let Some(turn) = state.turn {
@@ -277,7 +281,7 @@ impl Conversation {
             entries: live.window.iter().collect(),
             turn: self.live_turn(live),
         };
-        viewer.begin(synced(standing, cursor, viewer.view(), self.system.settings.shown()));
+        viewer.begin(synced(standing, cursor, viewer.view(), self.system.settings.shown()), true);
         let _ = done.send(Ok(()));
     }
 

@@ -222,7 +222,10 @@ impl LinkEnd for OwnerLink {
     fn received(&self, frame: ToEdge) {
         let Some(system) = self.system.upgrade() else { return };
         match frame {
-            ToEdge::Standing { tag, synced } => {
+            ToEdge::Standing { tag, synced, owned } => {
+                if owned && let Some(row) = self.shown(&system, synced.conversation) {
+                    row.course().get_or_insert_default().heard(Some(self.owner));
+                }
                 if let Some(Asked::Watch { subscriber, attempt, done }) = self.answered(tag) {
                     subscriber.begin(attempt, synced);
                     // Who asked may have gone away.
@@ -239,8 +242,10 @@ impl LinkEnd for OwnerLink {
             ToEdge::Elsewhere { tag, owner } => self.elsewhere(&system, tag, owner),
             ToEdge::Moved { conversation, owner } => self.moved(&system, conversation, owner),
             ToEdge::Entry(shown) => {
-                let conversation = shown.conversation;
-                self.show(&system, conversation, &Published::Entry(shown.into()));
+                let Some(row) = self.shown(&system, shown.conversation) else { return };
+                // Nobody else can have stored it.
+                row.course().get_or_insert_default().heard(Some(self.owner));
+                row.show(&Published::Entry(shown.into()));
             }
             ToEdge::Delta(delta) => {
                 if let Some(row) = self.shown(&system, delta.conversation) {

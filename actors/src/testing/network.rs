@@ -33,9 +33,9 @@ struct Shared {
 }
 
 impl MemoryNetwork {
-    /// Adds a member, which is live at once, and what its node needs of the cluster.
+    /// Adds a member of a release, which is live at once, and what its node needs of the cluster.
     #[must_use]
-    pub fn join(&self, name: &str, number: u128) -> (Incarnation, Cluster) {
+    pub fn join(&self, (name, release): (&str, &str), number: u128) -> (Incarnation, Cluster) {
         let me = Incarnation(Uuid::from_u128(number));
         self.change(|view| {
             view.members.push(Member {
@@ -44,7 +44,7 @@ impl MemoryNetwork {
                 address: name.to_owned(),
                 role: MemberRole::Both,
                 standing: Standing::Live,
-                release: String::new(),
+                release: release.to_owned(),
             });
             view.members.sort_by(|a, b| a.name.cmp(&b.name));
         });

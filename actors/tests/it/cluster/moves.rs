@@ -138,6 +138,36 @@ async fn an_idle_conversation_that_the_ring_would_have_elsewhere_is_found_at_its
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_newer_release_gets_what_is_free_or_has_to_move_and_nothing_else_moves() {
+    let mut nodes = Nodes::with(Settings { passivate_after_ms: 3_600_000, ..Settings::default() }).await;
+    nodes.settle().await;
+    let (before, edge) = (nodes.wished(), nodes.other());
+    let (mut near, mut far) = (nodes.customer(before, None).await, nodes.customer(edge, None).await);
+    nodes.say(edge, "hello").await.unwrap();
+    nodes.nodes[before].model.asked().await.end(ModelEnd::Complete);
+    for reader in [&mut near, &mut far] {
+        reader.until(|frame| matches!(frame, ServerFrame::Entry { entry, .. } if entry.seq == 4).then_some(())).await;
+    }
+
+    let newer = nodes.join_with("newer", "0.2.0").await;
+    assert_eq!(nodes.wished(), newer);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!((nodes.owner(), nodes.log().claims(nodes.id)), (Some(before), 1), "it stays where it is");
+    for reader in [&mut near, &mut far] {
+        let shown = tokio::time::timeout(Duration::from_millis(1), reader.next()).await;
+        assert!(shown.is_err(), "whose readers are left alone: {shown:?}");
+    }
+
+    let draining = nodes.nodes[before].sessions.clone();
+    let asking = async {
+        nodes.say(edge, "again").await.unwrap();
+        assert_eq!(nodes.owner(), Some(newer), "what has to move goes to the newer release");
+    };
+    tokio::join!(draining.drain(), asking);
+    assert_eq!(nodes.log().claims(nodes.id), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_live_owner_is_not_robbed_by_a_node_that_believes_it_should_own() {
     let mut nodes = Nodes::new().await;
     nodes.settle().await;
