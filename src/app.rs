@@ -203,11 +203,14 @@ async fn start(loaded: &Loaded, telemetry: &Telemetry, ports: BoundPorts) -> any
         node: config.node.name.clone(),
         ready: Readiness::default(),
     });
-    let limits = ServeLimits { header_timeout_ms: config.server.header_timeout_ms };
+    let (header_timeout_ms, accepts_per_second) =
+        (config.server.header_timeout_ms, Some(config.server.accepts_per_second));
+    let limits = ServeLimits { header_timeout_ms, accepts_per_second };
     let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
     servers.spawn(edge::serve(ports.server, edge::router(Arc::clone(&edge)), limits, stop.clone()));
     let membership = cluster.as_ref().map(|cluster| Arc::new(cluster.roster.clone()) as Arc<dyn Membership>);
     let metrics = edge::metrics_router(telemetry.metrics.clone(), membership);
+    let limits = ServeLimits { accepts_per_second: None, ..limits };
     servers.spawn(edge::serve(ports.metrics, metrics, limits, stop.clone()));
     if let Some(links) = links {
         servers.spawn(links.serve(sessions.clone(), stop.clone()));

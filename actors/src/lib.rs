@@ -5,6 +5,7 @@
 //! ├── persistence lane × n       batches of appends, one in flight per lane
 //! ├── desk                       who waits for a person
 //! ├── sweeper                    wakes due timers and abandoned turns
+//! ├── watchdog                   reports and replaces conversations that do not move
 //! └── directory                  starts conversations on demand, starts them again after a crash
 //!     └── conversation × many    decide → append → apply → publish → acknowledge → effects
 //!         └── completion         a task: one call of the model
@@ -15,6 +16,7 @@
 //! [`Sessions`] is the way in. [`ports`] is the way out: the store, the model, time and randomness. There is no HTTP,
 //! no SQL and no JSON here, and no rule about conversations: those are in [`onya_core`].
 
+mod activation;
 mod completion;
 mod connection;
 mod conversation;
@@ -37,6 +39,7 @@ mod sweeper;
 mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watchdog;
 
 pub use connection::{CustomerConnection, SendQueue, SendQueueLimits, ShortCut, StaffConnection, Written};
 pub use erasure::ErasedConversation;

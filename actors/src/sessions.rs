@@ -25,6 +25,7 @@ use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 use crate::sweeper::Sweeper;
 use crate::system::{Parts, System};
+use crate::watchdog::Watchdog;
 
 /// Longest wait for the other nodes to be told of a drain: it does not depend on that.
 const TELL_LIMIT: Duration = Duration::from_secs(2);
@@ -92,6 +93,7 @@ impl Sessions {
         relay::start(&system);
         DirectoryActor::spawn_linked(None, DirectoryActor, Arc::clone(&system), root.clone()).await?;
         Sweeper::spawn_linked(None, Sweeper, Arc::clone(&system), root.clone()).await?;
+        Watchdog::spawn_linked(None, Watchdog, Arc::clone(&system), root.clone()).await?;
         Ok(Self { system, failed, root })
     }
 

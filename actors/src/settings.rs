@@ -30,6 +30,8 @@ pub struct Settings {
     pub passivate_after_ms: u64,
     /// Entries between two stored snapshots.
     pub snapshot_every: u64,
+    /// Conversations that are loaded from the store at the same time.
+    pub activations: usize,
     /// Lanes on which appends run at the same time; a conversation is always on one.
     pub lanes: usize,
     /// Most entries in one batch.
@@ -46,6 +48,9 @@ pub struct Settings {
     pub goaway_spread_ms: u64,
     /// How often timers and abandoned turns are looked for, in ms.
     pub sweep_interval_ms: u64,
+    /// Time after which a conversation in which work waits and nothing is done counts as stuck, in ms; after twice that its
+    /// actor is replaced.
+    pub stuck_after_ms: u64,
 }
 
 impl Settings {
@@ -69,6 +74,7 @@ impl Default for Settings {
             delta_window_ms: 40,
             passivate_after_ms: 60_000,
             snapshot_every: 64,
+            activations: 4,
             lanes: 2,
             batch_entries: 512,
             append_queue_bytes: 64 * 1024 * 1024,
@@ -77,6 +83,7 @@ impl Default for Settings {
             drain_reply_limit_ms: 20_000,
             goaway_spread_ms: 5_000,
             sweep_interval_ms: 500,
+            stuck_after_ms: 30_000,
         }
     }
 }

@@ -11,6 +11,7 @@ use onya_protocol::peer::ToEdge;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::activation::Activations;
 use crate::connection::Registry;
 use crate::conversation::WaitingText;
 use crate::desk::Desk;
@@ -37,6 +38,8 @@ pub(crate) struct System {
     pub(crate) registry: Arc<Registry>,
     /// Puts acts on record.
     pub(crate) recorder: Recorder,
+    /// Loads conversations.
+    pub(crate) activations: Activations,
     /// Every task that is not an actor. Waited for at shutdown.
     pub(crate) tasks: TaskTracker,
     /// One token for each live conversation.
@@ -69,6 +72,7 @@ impl System {
             clock: ports.clock,
             random: ports.random,
             waiting_text: WaitingText::new(settings.append_queue_bytes),
+            activations: Activations::new(settings.activations),
             settings,
             history_epoch,
             persistence,

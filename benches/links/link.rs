@@ -122,7 +122,7 @@ async fn open(edge: Arc<End<ToOwner, ToEdge>>, owner: Arc<End<ToEdge, ToOwner>>)
     tasks.spawn(acceptor.serve(accept, |_| {}, CancellationToken::new()));
     tasks.spawn(async move {
         let dialer = Dialer::new(Arc::new(Trusting(other)), LinkTimes::default());
-        dialer.carry(&member, &*edge, |_| tell_opened.notify_one()).await;
+        dialer.carry(&member, &*edge, |_, _| tell_opened.notify_one()).await;
     });
     let both = async { tokio::join!(opened.notified(), taken.notified()) };
     tokio::time::timeout(Duration::from_secs(10), both).await.context("the link does not open")?;

@@ -18,7 +18,10 @@ use crate::entry::LogEntry;
 use crate::server::{Cursor, Delta, Refusal, Reset, Synced, Typing};
 
 /// The versions of these frames that are spoken, newest first: this one and the one before it.
-pub const LINK_VERSIONS: &[u16] = &[1];
+pub const LINK_VERSIONS: &[u16] = &[2, 1];
+
+/// The version from which on [`ToOwner::Digest`] may be sent.
+pub const DIGEST_SINCE: u16 = 2;
 
 /// The edge's name for something it asks: the answer carries it. Unique on one link.
 pub type Tag = u64;
@@ -64,6 +67,21 @@ pub enum ToOwner {
         /// Of that frame.
         tag: Tag,
     },
+    /// How far the edge's readers are in conversations that, as it believes, are shown to them from here. For those that are
+    /// not, or in which something was published that has not arrived, [`ToEdge::Moved`] is the answer. Since version 2.
+    Digest {
+        /// A conversation stands here once.
+        reached: Vec<Reached>,
+    },
+}
+
+/// How far the readers of an edge are in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The newest position that all of them were brought to.
+    pub seq: Seq,
 }
 
 /// What an owner says.
@@ -76,6 +94,9 @@ pub enum ToEdge {
         tag: Tag,
         /// For the reader.
         synced: Synced,
+        /// Whether this node owns the conversation, and is not only the one that should.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        owned: bool,
     },
     /// The reader is shown nothing.
     NotShown {
@@ -98,11 +119,12 @@ pub enum ToEdge {
         /// Who has it, as far as this node knows.
         owner: Option<Incarnation>,
     },
-    /// A conversation has left this node, and nothing more of it is published here.
+    /// A conversation has left this node, or the edge has missed something of it: nothing more is published to the edge until
+    /// it has its readers brought up to date.
     Moved {
         /// The conversation.
         conversation: ConversationId,
-        /// Who should have it now.
+        /// Who should have it now; maybe this node still.
         owner: Option<Incarnation>,
     },
     /// An entry, committed.

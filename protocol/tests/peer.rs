@@ -45,10 +45,11 @@ fn to_owner_kind(frame: &ToOwner) -> &'static str {
         ToOwner::Submit { .. } => "submit",
         ToOwner::Typing(_) => "typing",
         ToOwner::Confirmed { .. } => "confirmed",
+        ToOwner::Digest { .. } => "digest",
     }
 }
 
-const TO_OWNER_KINDS: [&str; 5] = ["confirmed", "forget", "submit", "typing", "watch"];
+const TO_OWNER_KINDS: [&str; 6] = ["confirmed", "digest", "forget", "submit", "typing", "watch"];
 
 fn to_edge_kind(frame: &ToEdge) -> &'static str {
     match frame {

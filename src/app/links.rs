@@ -12,8 +12,13 @@ use onya_core::Incarnation;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KeySet, LinkProofs, LinkPurpose};
-use crate::cluster::link::{Acceptor, CredentialError, Credentials, Dialer, LinkSettings, LinkTimes, Proven, Purpose};
-use crate::config::Config;
+use crate::cluster::link::{
+    Acceptor, CredentialError, Credentials, Dialer, LinkSettings, LinkTimes, MAX_MESSAGE_BYTES, Proven, Purpose,
+};
+use crate::config::{Config, LINK_MESSAGE_BYTES};
+
+/// The configuration is checked against it.
+const _: () = assert!(LINK_MESSAGE_BYTES == MAX_MESSAGE_BYTES);
 
 /// What other nodes can reach this one by, and it them. Nobody is served yet.
 pub(super) struct Links {

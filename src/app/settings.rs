@@ -6,7 +6,7 @@ use onya_core::conversation::Policy;
 use onya_protocol::Notices;
 use secrecy::ExposeSecret as _;
 
-use crate::config::{Config, LlmProvider, NoticesConfig};
+use crate::config::{Config, DatabaseConfig, LlmProvider, NoticesConfig};
 use crate::edge::EdgeLimits;
 use crate::{llm, store};
 
@@ -31,6 +31,8 @@ pub(super) fn actors(config: &Config) -> Settings {
         max_reply_bytes: config.llm.max_reply_bytes,
         delta_window_ms: conversation.delta_window_ms,
         passivate_after_ms: conversation.passivate_after_ms,
+        stuck_after_ms: conversation.stuck_after_ms,
+        activations: activations(&config.database),
         lanes: config.database.lanes,
         batch_entries: config.database.max_batch_rows,
         append_queue_bytes: config.database.max_queued_bytes,
@@ -43,6 +45,12 @@ pub(super) fn actors(config: &Config) -> Settings {
         snapshot_every: defaults.snapshot_every,
         sweep_interval_ms: defaults.sweep_interval_ms,
     }
+}
+
+/// Half of the connections that are not lanes: the others are for readers, timers and whoever asks over HTTP.
+fn activations(database: &DatabaseConfig) -> usize {
+    let connections = usize::try_from(database.max_connections).unwrap_or(usize::MAX);
+    (connections.saturating_sub(database.lanes) / 2).max(1)
 }
 
 pub(super) fn edge(config: &Config) -> EdgeLimits {
@@ -139,6 +147,7 @@ mod tests {
             ("conversation.window_bytes", "262001"),
             ("conversation.delta_window_ms", "41"),
             ("conversation.passivate_after_ms", "60001"),
+            ("conversation.stuck_after_ms", "30001"),
             ("llm.max_prompt_bytes", "65001"),
             ("llm.max_reply_bytes", "65001"),
             ("database.lanes", "3"),
@@ -154,6 +163,9 @@ mod tests {
             assert_ne!(after, before, "{key} changes nothing");
             assert!(after.contains(value), "{key} arrives as something else: {after}");
         }
+        assert!(
+            before.contains("activations: 4,") && with("database.max_connections", "62").contains("activations: 30,")
+        );
         let kept = with("retention.closed_days", "30");
         assert!(kept.contains("retention_ms: Some(2592000000)") && before.contains("retention_ms: None"), "{kept}");
     }

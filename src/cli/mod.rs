@@ -7,6 +7,7 @@ mod anchor;
 mod backup;
 mod chat;
 mod check_config;
+mod conversations;
 mod dead_letters;
 mod drain;
 mod healthcheck;
@@ -69,6 +70,8 @@ enum Command {
     VerifyAudit(verify_audit::VerifyAuditArgs),
     /// List what could not be stored, show it, or remove it after repair
     DeadLetters(dead_letters::DeadLettersArgs),
+    /// Find conversations that somebody should be at work on, and nobody is
+    Conversations(conversations::ConversationsArgs),
     /// List the members of the cluster
     Members(members::MembersArgs),
     /// Tell a node to give up what it holds, and wait until it has
@@ -105,6 +108,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => backup::restore(&args, &settings.load()?),
         Command::HistoryEpoch(args) => history_epoch::run(&args, &settings.load()?),
         Command::DeadLetters(args) => dead_letters::run(&args, &settings.load()?),
+        Command::Conversations(args) => return conversations::run(&args, &settings.load()?),
         Command::Members(args) => members::run(&args, &settings.load()?),
         Command::Drain(args) => drain::run(&args, &settings.load()?),
         Command::Healthcheck(args) => healthcheck::run(&args, settings),

@@ -40,6 +40,11 @@ fn check_times(config: &Config, report: &mut Report<'_>) {
     let (lock, statement) = (config.database.lock_timeout_ms, config.database.statement_timeout_ms);
     let must = format!("must be shorter than database.statement_timeout_ms = {statement}");
     report(lock >= statement, "database.lock_timeout_ms", must);
+    let must = format!(
+        "must be at least three times database.statement_timeout_ms = {statement}: what the store has not answered by then \
+         will not be"
+    );
+    report(config.conversation.stuck_after_ms < 3 * statement, "conversation.stuck_after_ms", must);
     let (heartbeat, stale) = (config.cluster.heartbeat_ms, config.cluster.stale_after_ms);
     let must = format!("must be at least three times cluster.heartbeat_ms = {heartbeat}, so that one may be lost");
     report(stale < 3 * heartbeat, "cluster.stale_after_ms", must);
@@ -64,9 +69,31 @@ fn check_sizes(config: &Config, report: &mut Report<'_>) {
          comes back gets that at once"
     );
     report(config.socket.send_queue_bytes < window, "socket.send_queue_bytes", must);
+    check_link_message(config, report);
     let (lanes, connections) = (config.database.lanes, config.database.max_connections);
     let must = format!("must be less than database.max_connections = {connections}: each lane holds one connection");
     report(lanes >= usize::try_from(connections).unwrap_or(usize::MAX), "database.lanes", must);
+}
+
+/// Longest message of a link to another node, in bytes.
+pub(crate) const LINK_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+/// JSON of one byte of text, at worst.
+const JSON_OF_A_BYTE: usize = 6;
+/// JSON of an entry beside its text.
+const JSON_OF_AN_ENTRY: usize = 1024;
+
+/// What brings a reader on another node up to date is one message: the window, of which the oldest entry may exceed the
+/// bound, and the reply so far.
+fn check_link_message(config: &Config, report: &mut Report<'_>) {
+    let (conversation, reply) = (&config.conversation, config.llm.max_reply_bytes);
+    let beside = JSON_OF_AN_ENTRY * conversation.window_entries + JSON_OF_A_BYTE * 2 * reply;
+    let most = LINK_MESSAGE_BYTES.saturating_sub(beside) / JSON_OF_A_BYTE;
+    let must = format!(
+        "must be at most {most} on PostgreSQL: as JSON, and with conversation.window_entries = {} and twice llm.max_reply_bytes \
+         = {reply}, it must fit the longest message between two nodes, {LINK_MESSAGE_BYTES} bytes",
+        conversation.window_entries
+    );
+    report(config.is_clustered() && conversation.window_bytes > most, "conversation.window_bytes", must);
 }
 
 fn check_ports(config: &Config, report: &mut Report<'_>) {

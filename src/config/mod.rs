@@ -41,6 +41,7 @@ use serde::Deserialize;
 pub use audit::AuditConfig;
 pub use auth::{AuthConfig, NamedKey, decode_hex, is_key_id, parse_keys, shared_key};
 pub use cluster::{ClusterConfig, NodeRole};
+pub(crate) use coherence::LINK_MESSAGE_BYTES;
 pub use conversation::ConversationConfig;
 pub use database::DatabaseConfig;
 pub use drain::DrainConfig;

@@ -19,6 +19,8 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// WebSockets open at once.
     pub max_sockets: usize,
+    /// Connections taken in a second.
+    pub accepts_per_second: u32,
     /// Time for the header of a request, in milliseconds.
     pub header_timeout_ms: u64,
     /// Time for the answer to a request, in milliseconds.
@@ -44,6 +46,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("server.port", 0, 65_535),
     Rule::list("server.allowed_origins", "a list of scheme://host[:port], without a path", is_origin),
     Rule::integer("server.max_sockets", 1, 1_000_000),
+    Rule::integer("server.accepts_per_second", 1, 1_000_000),
     Rule::integer("server.header_timeout_ms", 100, 60_000),
     Rule::integer("server.request_timeout_ms", 100, 120_000),
     Rule::integer("server.max_body_bytes", 1024, 1_048_576),

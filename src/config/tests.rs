@@ -258,10 +258,27 @@ fn settings_that_contradict_each_other_are_refused() {
         ("llm.provider", "openai", "is needed by api.openai.com"),
         ("notices.default_language", "de", "allowed is en or fr"),
         ("database.lanes", "10", "less than database.max_connections"),
+        ("conversation.stuck_after_ms", "14999", "at least three times database.statement_timeout_ms"),
     ] {
         let text = refused(&Inputs { flags: vec![flag(key, value)], ..Inputs::default() });
         assert!(text.contains("1 problem\n") && text.contains(part), "{key}: {text}");
     }
+}
+
+#[test]
+fn a_window_that_fits_no_message_between_nodes_is_refused_where_there_are_nodes() {
+    let window = |bytes: &str, url: &str| {
+        let flags = vec![
+            flag("conversation.window_bytes", bytes),
+            flag("socket.send_queue_bytes", "67108864"),
+            flag("database.url", url),
+        ];
+        Inputs { flags, ..Inputs::default() }
+    };
+    let (embedded, shared) = ("sqlite://data/onya.db", "postgres://onya@db/onya");
+    let text = refused(&window("5427201", shared));
+    assert!(text.contains("1 problem\n") && text.contains("at most 5427200 on PostgreSQL"), "{text}");
+    assert!(load(&window("5427200", shared)).is_ok() && load(&window("16777216", embedded)).is_ok());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How many WebSockets are open, and the end of them all.
+//! How many WebSockets are open, and the end of them all; how many of those that find no place are told so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,11 +7,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+/// Sockets that are open only to be told that there is no place, at once. Each takes as long as its client to say goodbye.
+const REFUSED_AT_ONCE: usize = 256;
+
 /// The open sockets: a bound, their tasks, and a way to end those that nothing else ends.
 #[derive(Clone, Debug)]
 pub struct Sockets {
     open: Arc<AtomicUsize>,
     max: usize,
+    refused: Arc<AtomicUsize>,
     tasks: TaskTracker,
     ending: CancellationToken,
 }
@@ -28,14 +32,22 @@ impl Sockets {
     #[must_use]
     pub fn new(max: usize) -> Self {
         let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
-        Self { open: Arc::default(), max, tasks, ending }
+        Self { open: Arc::default(), max, refused: Arc::default(), tasks, ending }
     }
 
     /// A place for one more, if there is one.
     pub(super) fn take_place(&self) -> Option<Place> {
-        let taken =
-            self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < self.max).then_some(open + 1));
-        taken.ok().map(|_| Place { open: Arc::clone(&self.open), _tracked: self.tasks.token() })
+        self.take(&self.open, self.max)
+    }
+
+    /// A place for one that is only told that there is none, if not too many are.
+    pub(super) fn take_refusal(&self) -> Option<Place> {
+        self.take(&self.refused, REFUSED_AT_ONCE)
+    }
+
+    fn take(&self, open: &Arc<AtomicUsize>, max: usize) -> Option<Place> {
+        let taken = open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < max).then_some(open + 1));
+        taken.ok().map(|_| Place { open: Arc::clone(open), _tracked: self.tasks.token() })
     }
 
     /// How many are open.
@@ -84,5 +96,15 @@ mod tests {
         assert!(sockets.take_place().is_none());
         drop(first);
         assert!(sockets.take_place().is_some());
+    }
+
+    #[test]
+    fn those_who_are_told_that_there_is_no_place_take_none_and_are_bounded_as_well() {
+        let sockets = Sockets::new(1);
+        let told: Vec<_> = std::iter::from_fn(|| sockets.take_refusal()).collect();
+        assert_eq!((told.len(), sockets.open()), (REFUSED_AT_ONCE, 0));
+        assert!(sockets.take_place().is_some());
+        drop(told);
+        assert!(sockets.take_refusal().is_some());
     }
 }

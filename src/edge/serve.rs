@@ -12,8 +12,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::telemetry::names::ACCEPTS_DELAYED_TOTAL;
 
 /// The largest header of a request, in bytes: a token has 4 KiB at most.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -45,6 +48,35 @@ impl Listening {
 pub struct ServeLimits {
     /// Time for the whole header of a request, in ms.
     pub header_timeout_ms: u64,
+    /// Connections that are taken in a second; what comes faster waits with the kernel, and then outside. `None`: all.
+    pub accepts_per_second: Option<u32>,
+}
+
+/// The time in which no connection came that may be made up for: so much of a second's connections is taken at once.
+const MADE_UP_FOR: Duration = Duration::from_millis(100);
+
+/// Paces what is taken. When a server is gone, all its clients come to the others in the same second; taken one after the
+/// other, each is served in its turn, while those who are there already go on.
+struct Pace {
+    every: Duration,
+    /// When the next one may be taken.
+    due: Instant,
+}
+
+impl Pace {
+    fn new(per_second: u32) -> Self {
+        Self { every: Duration::from_secs(1) / per_second.max(1), due: Instant::now() }
+    }
+
+    /// Resolves when one more may be taken.
+    async fn turn(&mut self) {
+        let now = Instant::now();
+        if self.due > now {
+            metrics::counter!(ACCEPTS_DELAYED_TOTAL).increment(1);
+            sleep_until(self.due).await;
+        }
+        self.due = self.due.max(now.checked_sub(MADE_UP_FOR).unwrap_or(now)) + self.every;
+    }
 }
 
 /// Serves until told to stop; then requests that have begun are answered, and no more are taken.
@@ -54,9 +86,16 @@ pub async fn serve(listening: Listening, router: Router, limits: ServeLimits, st
         .header_read_timeout(Duration::from_millis(limits.header_timeout_ms))
         .max_buf_size(MAX_HEADER_BYTES);
     let connections = TaskTracker::new();
+    let mut pace = limits.accepts_per_second.map(Pace::new);
     loop {
+        let next = async {
+            if let Some(pace) = &mut pace {
+                pace.turn().await;
+            }
+            listening.listener.accept().await
+        };
         let stream = tokio::select! {
-            accepted = listening.listener.accept() => accepted,
+            accepted = next => accepted,
             () = stop.cancelled() => break,
         };
         match stream {
@@ -97,5 +136,28 @@ async fn accept_failed(error: &io::Error) {
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
         tracing::error!(%error, "no connection can be accepted");
         tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_at_once_is_taken_in_its_turn_and_a_pause_is_made_up_for_in_part() {
+        let began = Instant::now();
+        let mut pace = Pace::new(100);
+        for _ in 0..100 {
+            pace.turn().await;
+        }
+        assert_eq!(began.elapsed(), Duration::from_millis(990));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let after_pause = Instant::now();
+        for _ in 0..11 {
+            pace.turn().await;
+        }
+        assert_eq!(after_pause.elapsed(), Duration::ZERO);
+        pace.turn().await;
+        assert_eq!(after_pause.elapsed(), Duration::from_millis(10));
     }
 }

@@ -24,6 +24,7 @@ mod replay;
 mod search;
 pub mod sqlite;
 mod stored;
+pub mod stuck;
 pub mod upkeep;
 
 #[cfg(test)]

@@ -11,8 +11,16 @@ pub const HTTP_REQUESTS_TOTAL: &str = "onya_http_requests_total";
 pub const HTTP_REQUEST_SECONDS: &str = "onya_http_request_seconds";
 /// Open WebSockets.
 pub const CONNECTIONS: &str = "onya_connections";
+/// Connections that had to wait before they were taken.
+pub const ACCEPTS_DELAYED_TOTAL: &str = "onya_accepts_delayed_total";
 /// Conversations in memory.
 pub const CONVERSATIONS_ACTIVE: &str = "onya_conversations_active";
+/// Conversations in which work waits and nothing is done.
+pub const CONVERSATIONS_STUCK: &str = "onya_conversations_stuck";
+/// Conversations whose readers on another node had missed something.
+pub const READERS_BROUGHT_BACK_TOTAL: &str = "onya_readers_brought_back_total";
+/// Conversation actors that were replaced because nothing was done in them.
+pub const CONVERSATIONS_REPLACED_TOTAL: &str = "onya_conversations_replaced_total";
 /// Turns that ended.
 pub const TURNS_TOTAL: &str = "onya_turns_total";
 /// Conversations that were handed to people.
@@ -114,7 +122,7 @@ const FIRST_TOKEN_BUCKETS_S: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// All metrics.
-pub const METRICS: [Metric; 35] = [
+pub const METRICS: [Metric; 39] = [
     metric(
         HTTP_REQUESTS_TOTAL,
         Kind::Counter,
@@ -188,7 +196,35 @@ pub const METRICS: [Metric; 35] = [
         "Calls of the model's provider, by how they ended",
     ),
     metric(AUDIT_ACTS_TOTAL, Kind::Counter, Unit::Count, &[], "Acts that were put on record"),
+    metric(
+        READERS_BROUGHT_BACK_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Conversations whose readers on another node had missed something, as a digest showed",
+    ),
+    metric(
+        ACCEPTS_DELAYED_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Times that the next connection was not taken at once because too many came",
+    ),
     metric(CRASHES_TOTAL, Kind::Counter, Unit::Count, &[], "Conversation actors that crashed"),
+    metric(
+        CONVERSATIONS_STUCK,
+        Kind::Gauge,
+        Unit::Count,
+        &[],
+        "Conversations in which work waits and nothing was done for long",
+    ),
+    metric(
+        CONVERSATIONS_REPLACED_TOTAL,
+        Kind::Counter,
+        Unit::Count,
+        &[],
+        "Conversation actors that were replaced because nothing was done in them",
+    ),
     metric(SLOW_CONSUMERS_TOTAL, Kind::Counter, Unit::Count, &[], "Sockets closed because their reader was too slow"),
     metric(MEMBERS, Kind::Gauge, Unit::Count, &["standing"], "Members of the cluster in this node's view, by standing"),
     metric(VIEW_VERSION, Kind::Gauge, Unit::Count, &[], "Version of this node's view of the members"),
@@ -225,7 +261,7 @@ pub const METRICS: [Metric; 35] = [
         Kind::Counter,
         Unit::Count,
         &["of"],
-        "Renewals of the lease and hints that Redis did not answer",
+        "Renewals of the lease that Redis did not answer",
     ),
     metric(LINKS, Kind::Gauge, Unit::Count, &["direction"], "Open links to other nodes, by who opened them"),
     metric(

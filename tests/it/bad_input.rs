@@ -307,6 +307,48 @@ async fn only_the_pages_of_this_server_open_sockets_and_send_commands() {
 }
 
 #[tokio::test]
+async fn a_browser_that_finds_no_place_is_told_when_to_come_back() {
+    let node = NodeSettings::new(Backend::Sqlite).await.with("ONYA_SERVER__MAX_SOCKETS", 1).start().await;
+    let visitor = node.visitor().await;
+    let first = synced(&node, &visitor).await;
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        let dialled = Wire::dial(&node.socket_url(&path(&visitor)), &[("origin", &node.origin())]).await;
+        let Dialled::Open(mut wire) = dialled else { panic!("a browser does not show its page a status") };
+        wire.hello(&visitor.token).await;
+        let (frames, code) = wire.until_closed().await;
+        let [ServerFrame::Refused(refusal)] = &frames[..] else { panic!("{frames:?}") };
+        assert_eq!((refusal.code, code), (ErrorCode::Busy, CloseCode::InsufficientState as u16));
+        pauses.push(refusal.retry_after_ms.unwrap());
+    }
+    assert!(pauses.iter().all(|pause| (5_000..15_000).contains(pause)), "{pauses:?}");
+    assert!(pauses.iter().any(|pause| *pause != pauses[0]), "they all come back at the same moment: {pauses:?}");
+    first.close().await;
+    let dial = async || {
+        let dialled = Wire::dial(&node.socket_url(&path(&visitor)), &[("origin", &node.origin())]).await;
+        let Dialled::Open(mut wire) = dialled else { return None };
+        wire.hello(&visitor.token).await;
+        matches!(wire.next().await, Ok(ServerFrame::Hello { .. })).then_some(())
+    };
+    eventually(dial).await;
+}
+
+#[tokio::test]
+async fn connections_that_come_too_fast_wait_and_are_all_answered() {
+    let node = NodeSettings::new(Backend::Sqlite).await.with("ONYA_SERVER__ACCEPTS_PER_SECOND", 4).start().await;
+    let ask = |_| async {
+        // Each on a connection of its own.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        client.get(node.url("/health/live")).send().await.unwrap().status().as_u16()
+    };
+    let answers = futures::future::join_all((0..12).map(ask)).await;
+    assert_eq!(answers, [200; 12]);
+    let scrape = reqwest::get(node.metrics_url()).await.unwrap().text().await.unwrap();
+    let delayed = scrape.lines().find_map(|line| line.strip_prefix("onya_accepts_delayed_total ")).unwrap();
+    assert!(delayed.parse::<u32>().unwrap() > 0, "{delayed}");
+}
+
+#[tokio::test]
 async fn there_is_an_end_to_sockets() {
     let node = NodeSettings::new(Backend::Sqlite).await.with("ONYA_SERVER__MAX_SOCKETS", 2).start().await;
     let visitor = node.visitor().await;

@@ -69,6 +69,7 @@ fn the_help_names_every_subcommand_and_each_has_help_of_its_own() {
         "backup",
         "restore",
         "history-epoch",
+        "conversations",
         "healthcheck",
     ] {
         assert!(help.contains(subcommand), "{help}");

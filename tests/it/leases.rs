@@ -1,15 +1,13 @@
-//! Leases and hints in a real Redis: alone, with users, behind sentinels, with TLS.
+//! Leases in a real Redis: alone, with users, behind sentinels, with TLS.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use onya::cluster::hints::Hints;
 use onya::cluster::leases::Leases;
 use onya::cluster::redis::RedisSettings;
 use onya_actors::ports::{Leases as _, Sighting};
+use onya_core::Incarnation;
 use onya_core::cluster::{Lease, Times};
-use onya_core::{ConversationId, Incarnation};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use redis::{FromRedisValue, Value};
 use tokio::sync::watch;
@@ -119,14 +117,8 @@ async fn a_user_with_the_listed_rights_is_enough() {
     let own = |password: &str| settings(format!("redis://onya:{password}@{}", redis.address()));
     let mut member = Member::start(&own("s3cret"));
     member.sees(|sighting| sighting.steady_ms > 1_500).await;
-    let hints = Hints::new(&own("s3cret")).unwrap();
-    let conversation = ConversationId(Uuid::now_v7());
-    hints.put(conversation, Some(member.me)).await;
-    assert_eq!(hints.get(conversation).await, Some(member.me));
     let node = NodeSettings::new(Backend::Sqlite).await.with("REDIS_URL", own("s3cret").url).start().await;
     assert_eq!(node.shows(node.url("/health")).await.ok()["status"], "ok");
-    let stranger = Hints::new(&own("wrong")).unwrap();
-    assert_eq!(stranger.get(conversation).await, None);
 }
 
 /// A master, its replica and a sentinel that watches them; all of them ask for passwords.
@@ -263,46 +255,4 @@ async fn redis_with_tls() -> (tempfile::TempDir, (RedisServer, u16)) {
     ])
     .await;
     (folder, (redis, port))
-}
-
-#[tokio::test]
-async fn a_hint_is_what_was_noted_last_and_nothing_without_redis() {
-    let mut redis = RedisServer::start().await;
-    let hints = Hints::new(&settings(redis.url())).unwrap();
-    let (conversation, other) = (ConversationId(Uuid::now_v7()), ConversationId(Uuid::now_v7()));
-    let (first, second) = (Incarnation(Uuid::now_v7()), Incarnation(Uuid::now_v7()));
-    assert_eq!(hints.get(conversation).await, None);
-    hints.put(conversation, Some(first)).await;
-    hints.put(conversation, Some(second)).await;
-    assert_eq!((hints.get(conversation).await, hints.get(other).await), (Some(second), None));
-    let kept = redis.command(&["TTL", &format!("onya:owner:{}", conversation.0)]).await;
-    assert!(matches!(kept, Value::Int(1..=3_600)), "{kept:?}");
-    hints.put(conversation, None).await;
-    assert_eq!(hints.get(conversation).await, None);
-
-    hints.put(conversation, Some(first)).await;
-    redis.kill().await;
-    assert_eq!(hints.get(conversation).await, None);
-    redis.restart().await;
-    eventually(async || {
-        hints.put(conversation, Some(first)).await;
-        hints.get(conversation).await.filter(|owner| *owner == first)
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn of_many_hints_that_hang_only_some_are_asked_for_and_none_for_long() {
-    let redis = RedisServer::start().await;
-    let hints = Arc::new(Hints::new(&settings(redis.url())).unwrap());
-    hints.put(ConversationId(Uuid::now_v7()), None).await;
-    redis.pause();
-    let mut asking = JoinSet::new();
-    for _ in 0..500 {
-        let hints = Arc::clone(&hints);
-        asking.spawn(async move { hints.get(ConversationId(Uuid::now_v7())).await });
-    }
-    let answers = timeout(Duration::from_secs(20), asking.join_all()).await.unwrap();
-    redis.resume();
-    assert!(answers.len() == 500 && answers.iter().all(Option::is_none));
 }

@@ -213,7 +213,7 @@ async fn nodes_with_the_same_keys_have_a_link_and_others_have_none() {
     let dial = |config: &AuthConfig| {
         let me = incarnation();
         let (dialer, to) = (Dialer::new(Arc::new(proofs(config, me)), LinkTimes::default()), node.member());
-        (me, async move { dialer.carry(&to, &Idle::<ToOwner, ToEdge>::default(), |_| {}).await })
+        (me, async move { dialer.carry(&to, &Idle::<ToOwner, ToEdge>::default(), |_, _| {}).await })
     };
     let (_, refused) = dial(&config(&format!("now:{}", "99".repeat(32))));
     let lost = timeout(PATIENCE, refused).await.unwrap();

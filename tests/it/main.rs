@@ -43,6 +43,7 @@ mod resume;
 mod roles;
 mod search;
 mod slow_reader;
+mod stuck;
 mod terminal;
 mod timers;
 mod traces;

@@ -54,6 +54,7 @@ async fn what_waits_for_the_store_is_bounded_over_all_conversations(backend: Bac
         .await
         .with("ONYA_DATABASE__MAX_QUEUED_BYTES", MAX_QUEUED)
         .with("ONYA_DATABASE__STATEMENT_TIMEOUT_MS", 60_000)
+        .with("ONYA_CONVERSATION__STUCK_AFTER_MS", 180_000)
         .with("ONYA_DATABASE__LOCK_TIMEOUT_MS", 50_000)
         .start()
         .await;

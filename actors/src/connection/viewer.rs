@@ -52,12 +52,13 @@ impl Viewer {
         }
     }
 
-    /// Shows where the conversation stands; what is published from now on continues it.
-    pub(crate) fn begin(&self, synced: Synced) {
+    /// Shows where the conversation stands; what is published from now on continues it. Whether this node owns it matters to
+    /// other nodes only.
+    pub(crate) fn begin(&self, synced: Synced, owned: bool) {
         match self {
             Self::Here(subscriber, attempt) => subscriber.begin(*attempt, synced),
             Self::There { edge, tag, .. } => {
-                edge.push(ToEdge::Standing { tag: *tag, synced });
+                edge.push(ToEdge::Standing { tag: *tag, synced, owned });
             }
         }
     }

@@ -18,7 +18,6 @@ use super::live::{Live, Looked, cuts};
 use super::window::Window;
 use crate::connection::{Published, Standing, Viewer, synced};
 use crate::directory::Row;
-use crate::guard::guarded;
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
 use crate::system::System;
 
@@ -113,13 +112,9 @@ impl Actor for ConversationActor {
         arguments: Arguments,
     ) -> Result<Conversation, ActorProcessingErr> {
         let Arguments { system, row, admission } = arguments;
-        let (log, id, limit) = (Arc::clone(&system.log), row.id, system.settings.window);
-        let loaded = myself.clone();
-        let may_claim = system.may_claim(id);
+        let (asking, id, loaded) = (Arc::clone(&system), row.id, myself.clone());
         system.tasks.spawn(async move {
-            let claim =
-                if may_claim { guarded(log.claim(id, limit)).await } else { guarded(log.reclaim(id, limit)).await };
-            let _ = loaded.cast(Message::Loaded(claim));
+            let _ = loaded.cast(Message::Loaded(asking.activations.claim(&asking, id).await));
         });
         let counted = Counted::new(&system);
         Ok(Conversation {
@@ -160,6 +155,7 @@ impl Conversation {
     }
 
     fn receive(&mut self, message: Message) {
+        let answer = matches!(message, Message::Loaded(_) | Message::Looked(_) | Message::Appended(_));
         match message {
             Message::Loaded(claim) => self.loaded(claim),
             Message::Submit(submission) => self.submitted(submission),
@@ -186,6 +182,12 @@ impl Conversation {
             live.move_gate(self.leaving);
         }
         self.settle();
+        self.admission.handled(answer, self.asks_store());
+    }
+
+    /// Whether an answer of the store is awaited.
+    fn asks_store(&self) -> bool {
+        !self.leaving && self.live.as_ref().is_none_or(|live| live.waits_for_store())
     }
 
     fn loaded(&mut self, claim: Result<Claim, StoreError>) {
@@ -210,6 +212,10 @@ impl Conversation {
     fn begin(&mut self, owned: Owned) {
         let Owned { fence, state, tail, link, recent_crashes } = owned;
         tracing::debug!(conversation = %self.id(), epoch = fence.epoch, seq = state.seq, "claimed");
+        if let Some(peers) = &self.system.peers {
+            // Also once it has left memory, and whoever should own it by then.
+            self.row.course().get_or_insert_default().heard(Some(peers.me()));
+        }
         // Entries whose outcome an earlier incarnation did not learn reach the readers now.
         self.publish_entries(&tail, &state.language);
         if let Some(turn) = state.turn {
@@ -275,7 +281,7 @@ impl Conversation {
             entries: live.window.iter().collect(),
             turn: self.live_turn(live),
         };
-        viewer.begin(synced(standing, cursor, viewer.view(), self.system.settings.shown()));
+        viewer.begin(synced(standing, cursor, viewer.view(), self.system.settings.shown()), true);
         let _ = done.send(Ok(()));
     }
 
@@ -312,7 +318,7 @@ impl Conversation {
             }
             return;
         };
-        let waits_for_store = live.in_flight.is_some() || live.looking_up.is_some();
+        let waits_for_store = live.waits_for_store();
         if self.is_draining() && !waits_for_store && live.reply.is_none() && self.inbox.is_empty() {
             let fence = live.fence;
             self.release(fence, || {});

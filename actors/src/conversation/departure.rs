@@ -80,7 +80,7 @@ impl Conversation {
     /// Whether the actor is on its way. It goes when all that was admitted has arrived and nothing is under way.
     pub(super) fn depart_if_idle(&mut self) -> bool {
         let Some(departure) = self.departing else { return false };
-        let waits = self.live.as_ref().is_some_and(|live| live.in_flight.is_some() || live.looking_up.is_some());
+        let waits = self.live.as_ref().is_some_and(|live| live.waits_for_store());
         if waits || self.admission.commands() != self.inbox.len() {
             return true;
         }

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use onya_core::conversation::{Ack, Action, Request};
 use onya_core::{ClientMsgId, ConversationId, Incarnation};
@@ -240,11 +241,27 @@ pub(crate) struct Admission {
     everywhere: Arc<WaitingText>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     commands: usize,
     bytes: usize,
     closed: bool,
+    /// The actor waits for an answer of the store.
+    asks_store: bool,
+    /// When something was last done with, or, if nothing waited since, when the oldest of what waits began to.
+    moved_at: Instant,
+    /// It was said that nothing moves.
+    told: bool,
+}
+
+impl Held {
+    const fn waits(&self) -> bool {
+        self.commands > 0 || self.asks_store
+    }
+
+    fn moved(&mut self) {
+        (self.moved_at, self.told) = (Instant::now(), false);
+    }
 }
 
 #[derive(Debug)]
@@ -255,7 +272,10 @@ struct Permit {
 
 impl Admission {
     pub(crate) fn new(max_commands: usize, max_bytes: usize, everywhere: &Arc<WaitingText>) -> Arc<Self> {
-        Arc::new(Self { held: Mutex::default(), max_commands, max_bytes, everywhere: Arc::clone(everywhere) })
+        // An actor begins by asking the store for its conversation.
+        let (moved_at, asks_store) = (Instant::now(), true);
+        let held = Held { commands: 0, bytes: 0, closed: false, asks_store, moved_at, told: false };
+        Arc::new(Self { held: Mutex::new(held), max_commands, max_bytes, everywhere: Arc::clone(everywhere) })
     }
 
     fn admit(self: &Arc<Self>, bytes: usize) -> Result<Permit, Refused> {
@@ -268,6 +288,9 @@ impl Admission {
         }
         if !self.everywhere.hold(bytes) {
             return Err(Refused::Full);
+        }
+        if !held.waits() {
+            held.moved();
         }
         held.commands += 1;
         held.bytes += bytes;
@@ -297,6 +320,26 @@ impl Admission {
         !self.lock().closed
     }
 
+    /// The actor has handled a message: whether that was an answer of the store, and whether it waits for one now.
+    pub(crate) fn handled(&self, answer: bool, asks_store: bool) {
+        let mut held = self.lock();
+        if answer || !held.waits() {
+            held.moved();
+        }
+        held.asks_store = asks_store;
+    }
+
+    /// For how long something has waited while nothing was done with; zero if nothing waits.
+    pub(crate) fn stands_still(&self) -> Duration {
+        let held = self.lock();
+        if held.waits() { held.moved_at.elapsed() } else { Duration::ZERO }
+    }
+
+    /// Whether it is said for the first time that nothing moves.
+    pub(crate) fn tell(&self) -> bool {
+        !std::mem::replace(&mut self.lock().told, true)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -305,6 +348,7 @@ impl Admission {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut held = self.admission.lock();
+        held.moved();
         held.commands -= 1;
         held.bytes -= self.bytes;
         self.admission.everywhere.release(self.bytes);

@@ -65,13 +65,14 @@ impl Origin {
 }
 
 impl Live {
+    /// Whether an answer of the store is awaited.
+    pub(crate) const fn waits_for_store(&self) -> bool {
+        self.in_flight.is_some() || self.looking_up.is_some()
+    }
+
     /// Whether something is under way that a passivation would interrupt.
     pub(crate) fn is_busy(&self) -> bool {
-        self.in_flight.is_some()
-            || self.looking_up.is_some()
-            || self.reply.is_some()
-            || !self.signals.is_empty()
-            || self.state.turn.is_some()
+        self.waits_for_store() || self.reply.is_some() || !self.signals.is_empty() || self.state.turn.is_some()
     }
 
     /// When the server has to look at the conversation again.

@@ -142,7 +142,13 @@ impl Directory {
         let handle = match row.open_handle() {
             Some(handle) => handle,
             None => match from_tail(system, viewer, cursor).await? {
-                FromTail::Shown => return Ok(Attached::Done),
+                FromTail::Shown { owned } => {
+                    if owned && matches!(viewer, Viewer::Here(..)) {
+                        let me = system.peers.as_ref().map(Peers::me);
+                        row.course().get_or_insert_default().heard(me);
+                    }
+                    return Ok(Attached::Done);
+                }
                 FromTail::OwnedBy(owner) => return Ok(Attached::Elsewhere(Some(owner))),
                 FromTail::TurnIsOpen => self.activate(system, row.id)?,
             },
@@ -168,7 +174,7 @@ impl Directory {
     ) -> Result<(), Refusal> {
         self.attached_to(system, row, None);
         let tail = tail_for(system, viewer).await?;
-        viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()));
+        viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()), false);
         if let Some(peers) = &system.peers {
             peers.adrift(row.id);
         }
@@ -279,7 +285,8 @@ impl Directory {
 
 /// What a read of the log's end came to.
 enum FromTail {
-    Shown,
+    /// The reader is up to date; whether this node owns the conversation.
+    Shown { owned: bool },
     /// The row says that this member has it.
     OwnedBy(Incarnation),
     /// Somebody should be at work on it.
@@ -297,8 +304,9 @@ async fn from_tail(system: &Arc<System>, viewer: &Viewer, cursor: Option<Cursor>
     if tail.summary.turn.is_some() {
         return Ok(FromTail::TurnIsOpen);
     }
-    viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()));
-    Ok(FromTail::Shown)
+    let owned = tail.summary.owner.is_some_and(|owner| system.is_this(owner));
+    viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()), owned);
+    Ok(FromTail::Shown { owned })
 }
 
 /// The end of the log with its head, for somebody who may read it.

@@ -124,6 +124,26 @@ impl Directory {
         self.tidy(subscriber.conversation);
     }
 
+    /// Every conversation with an actor, whether or not that still takes commands.
+    pub(crate) fn live(&self) -> Vec<(Arc<Row>, Handle)> {
+        let live = |row: Arc<Row>| {
+            let handle = lock(&row.live).clone()?;
+            Some((row, handle))
+        };
+        self.all().into_iter().filter_map(live).collect()
+    }
+
+    /// Gives up on an actor: it is killed, what waits in it is answered `unknown`, and another one loads the conversation
+    /// from the store, which fences whatever the first one still has on its way.
+    pub(crate) fn replace(&self, system: &Arc<System>, (row, handle): (&Arc<Row>, &Handle)) {
+        handle.admission.close();
+        lock(&row.live).take_if(|live| live.actor.get_id() == handle.actor.get_id());
+        row.left(!system.is_draining());
+        handle.actor.kill();
+        // It may have been on its way to another node: what waits for that goes on.
+        self.stay(system, row);
+    }
+
     /// Tells every live actor something.
     pub(crate) fn tell_all(&self, message: impl Fn() -> Message) {
         for row in self.all() {

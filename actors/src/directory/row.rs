@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onya_core::ConversationId;
 use onya_core::conversation::View;
+use onya_core::{ConversationId, Incarnation, Seq};
 use onya_protocol::peer::ToEdge;
 use onya_protocol::{CloseCode, Delta};
+use tokio::time::Instant;
 
 use super::course::Course;
 use crate::connection::{Published, Subscriber};
@@ -36,7 +37,12 @@ struct Edge {
     link: Arc<EdgeLink>,
     customer: bool,
     staff: bool,
+    /// The newest entry that was published to it, and when.
+    published: Option<(Seq, Instant)>,
 }
+
+/// What was published so long ago has arrived, or never will: a link that nothing passes for longer is lost.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
 impl Row {
     pub(super) fn new(id: ConversationId) -> Arc<Self> {
@@ -84,9 +90,12 @@ impl Row {
 
     /// Shows something to the readers of other nodes, but not of the one that it came from.
     pub(crate) fn relay(&self, published: &Published, from: Option<&Arc<EdgeLink>>) {
-        for edge in lock(&self.edges).iter() {
+        for edge in lock(&self.edges).iter_mut() {
             if from.is_some_and(|from| Arc::ptr_eq(from, &edge.link)) {
                 continue;
+            }
+            if let Published::Entry(entry) = published {
+                edge.published = Some((entry.seq, Instant::now()));
             }
             if let Some(frame) = published.for_edge(self.id, edge.customer, edge.staff) {
                 edge.link.push(frame);
@@ -115,13 +124,29 @@ impl Row {
     pub(crate) fn watched_by(&self, link: &Arc<EdgeLink>, view: View) {
         let mut edges = lock(&self.edges);
         let at = edges.iter().position(|edge| Arc::ptr_eq(&edge.link, link)).unwrap_or_else(|| {
-            edges.push(Edge { link: Arc::clone(link), customer: false, staff: false });
+            edges.push(Edge { link: Arc::clone(link), customer: false, staff: false, published: None });
             edges.len() - 1
         });
         match view {
             View::Customer => edges[at].customer = true,
             View::Staff => edges[at].staff = true,
         }
+    }
+
+    /// Whether the edge is shown what is published here, and its readers, who were brought to this position, have missed
+    /// nothing of it.
+    pub(crate) fn keeps_up(&self, link: &EdgeLink, reached: Seq) -> bool {
+        let edges = lock(&self.edges);
+        let edge = edges.iter().find(|edge| std::ptr::eq(Arc::as_ptr(&edge.link), link));
+        edge.is_some_and(|edge| edge.published.is_none_or(|(seq, at)| seq <= reached || at.elapsed() < ARRIVES_WITHIN))
+    }
+
+    /// Which node shows the conversation to the readers of this one, and how far all of them are; `None` if none is, or one is
+    /// being brought up to date.
+    pub(crate) fn reached(&self) -> Option<(Incarnation, Seq)> {
+        let owner = lock(&self.course).as_ref()?.attached()?;
+        let positions: Option<Vec<Seq>> = lock(&self.readers).iter().map(|reader| reader.position()).collect();
+        Some((owner, positions?.into_iter().min()?))
     }
 
     /// The edge is shown nothing any more.

@@ -65,7 +65,7 @@ impl Placement {
 /// before a frame passes.
 pub trait Transport: Send + Sync + 'static {
     /// Opens a link to a member and carries its frames until it is lost. Calls [`OwnerLink::opened`] once the member has
-    /// proven that it is this incarnation. Dropping the future closes the link.
+    /// proven that it is this incarnation, with the version of the frames that both speak. Dropping the future closes the link.
     fn dial(&self, to: Member, end: Arc<OwnerLink>) -> BoxFuture<'static, LinkLost>;
 }
 

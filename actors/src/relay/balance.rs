@@ -1,7 +1,8 @@
 //! Leaves conversations to the node that should own them, a few at a time, and keeps the desk right.
 //!
 //! The ring is a wish. A conversation that is live here and should be elsewhere stays at least [`RESIDENCE`], and while
-//! members come or go: a restart of one node after the other would otherwise move everything twice.
+//! members come or go: a restart of one node after the other would otherwise move everything twice. A member of an older
+//! release, which the ring gives nothing, leaves nothing to others either before it drains.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,8 @@ pub(super) async fn run(system: Arc<System>) {
             () = peers.ended.cancelled() => return,
         }
         let placement = peers.placement();
-        if settled.long_enough(&placement) && !system.is_draining() {
+        let takes_part = placement.view.placed_on().iter().any(|member| member.incarnation == peers.me());
+        if settled.long_enough(&placement) && takes_part && !system.is_draining() {
             leave_some(&system, peers, &placement);
         }
         if tick.is_multiple_of(DESK_EVERY)

@@ -22,11 +22,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Starts both; they end when the node does.
+/// Starts what runs until the node ends.
 pub(crate) fn start(system: &Arc<System>) {
     let courier = Courier { system: Arc::clone(system), links: HashMap::new() };
     system.tasks.spawn(courier.run());
     system.tasks.spawn(super::balance::run(Arc::clone(system)));
+    system.tasks.spawn(super::digest::run(Arc::clone(system)));
 }
 
 struct Courier {

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use onya_core::conversation::Request;
 use onya_core::{ConversationId, Incarnation};
 use onya_protocol::Cursor;
-use onya_protocol::peer::{Tag, ToEdge, ToOwner};
+use onya_protocol::peer::{Reached, Tag, ToEdge, ToOwner};
 use tokio::sync::oneshot;
 
+use super::Peers;
 use super::queue::LinkQueue;
 use crate::connection::{Published, Viewer};
 use crate::conversation::{Command, Reply};
@@ -102,6 +103,23 @@ impl EdgeLink {
         });
     }
 
+    /// Has readers brought up to date again that have missed something, or that nothing is shown to from here.
+    fn compare(&self, reached: &[Reached]) {
+        let Some(system) = self.system.upgrade() else { return };
+        for Reached { conversation, seq } in reached {
+            let standing = system.directory.find(*conversation).map(|row| (row.keeps_up(self, *seq), row));
+            let owner = match standing {
+                Some((true, _)) => continue,
+                Some((false, row)) if row.is_live() => system.peers.as_ref().map(Peers::me),
+                _ => system.wished_owner(*conversation),
+            };
+            tracing::info!(%conversation, edge = %self.edge, seq, "readers of another node were behind");
+            metrics::counter!("onya_readers_brought_back_total").increment(1);
+            self.forget(*conversation);
+            self.moved(*conversation, owner);
+        }
+    }
+
     fn forget(&self, conversation: ConversationId) {
         let Some(system) = self.system.upgrade() else { return };
         if let Some(row) = system.directory.find(conversation) {
@@ -130,6 +148,7 @@ impl LinkEnd for EdgeLink {
                 self.watch(Viewer::There { edge, tag, conversation, view, reader }, tag, cursor);
             }
             ToOwner::Forget { conversation } => self.forget(conversation),
+            ToOwner::Digest { reached } => self.compare(&reached),
             ToOwner::Submit { tag, conversation, request, traceparent } => {
                 self.submit((tag, conversation), request, traceparent);
             }

@@ -9,10 +9,11 @@
 //! has sent and heard no answer to stays in the outbox of the row (`directory/course.rs`) and is sent again when the link
 //! is lost or the conversation has moved. Here is no I/O: a [`crate::ports::Transport`] takes frames from an end and gives
 //! it those that arrive. [`courier`] keeps the links and sends on what waits; [`balance`] leaves conversations to whom the
-//! ring gives them.
+//! ring gives them; [`digest`] finds readers that have missed something.
 
 mod balance;
 mod courier;
+mod digest;
 mod edge_link;
 mod owner_link;
 mod peers;

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use onya_core::{ConversationId, Incarnation};
-use onya_protocol::peer::{Outcome, Tag, ToEdge, ToOwner};
+use onya_protocol::peer::{DIGEST_SINCE, Outcome, Reached, Tag, ToEdge, ToOwner};
 use onya_protocol::{CloseCode, Cursor, Refusal, Typing};
 use tokio::sync::oneshot;
 
@@ -24,6 +24,8 @@ pub struct OwnerLink {
     system: Weak<System>,
     queue: LinkQueue<ToOwner>,
     open: AtomicBool,
+    /// Of the frames that both ends speak.
+    version: AtomicU16,
     asked: Mutex<AskedFor>,
 }
 
@@ -62,12 +64,14 @@ impl OwnerLink {
             system: Arc::downgrade(system),
             queue: LinkQueue::new(),
             open: AtomicBool::new(false),
+            version: AtomicU16::new(0),
             asked: Mutex::default(),
         })
     }
 
-    /// The transport has reached the member and knows that it is the one meant.
-    pub fn opened(&self) {
+    /// The transport has reached the member and knows that it is the one meant; both speak this version of the frames.
+    pub fn opened(&self, version: u16) {
+        self.version.store(version, Ordering::Relaxed);
         self.open.store(true, Ordering::Release);
         if let (Some(system), Some(myself)) = (self.system.upgrade(), self.myself.upgrade())
             && let Some(peers) = &system.peers
@@ -119,6 +123,13 @@ impl OwnerLink {
     /// No reader of this node is left.
     pub(crate) fn forget(&self, conversation: ConversationId) {
         self.queue.push(ToOwner::Forget { conversation });
+    }
+
+    /// How far readers of this node are that this owner shows something; a release from before digests is told nothing.
+    pub(super) fn digest(&self, reached: Vec<Reached>) {
+        if self.version.load(Ordering::Relaxed) >= DIGEST_SINCE {
+            self.queue.push(ToOwner::Digest { reached });
+        }
     }
 
     /// Somebody on this node is writing.
@@ -211,7 +222,10 @@ impl LinkEnd for OwnerLink {
     fn received(&self, frame: ToEdge) {
         let Some(system) = self.system.upgrade() else { return };
         match frame {
-            ToEdge::Standing { tag, synced } => {
+            ToEdge::Standing { tag, synced, owned } => {
+                if owned && let Some(row) = self.shown(&system, synced.conversation) {
+                    row.course().get_or_insert_default().heard(Some(self.owner));
+                }
                 if let Some(Asked::Watch { subscriber, attempt, done }) = self.answered(tag) {
                     subscriber.begin(attempt, synced);
                     // Who asked may have gone away.
@@ -228,8 +242,10 @@ impl LinkEnd for OwnerLink {
             ToEdge::Elsewhere { tag, owner } => self.elsewhere(&system, tag, owner),
             ToEdge::Moved { conversation, owner } => self.moved(&system, conversation, owner),
             ToEdge::Entry(shown) => {
-                let conversation = shown.conversation;
-                self.show(&system, conversation, &Published::Entry(shown.into()));
+                let Some(row) = self.shown(&system, shown.conversation) else { return };
+                // Nobody else can have stored it.
+                row.course().get_or_insert_default().heard(Some(self.owner));
+                row.show(&Published::Entry(shown.into()));
             }
             ToEdge::Delta(delta) => {
                 if let Some(row) = self.shown(&system, delta.conversation) {

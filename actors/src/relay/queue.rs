@@ -29,12 +29,14 @@ impl LinkFrame for ToOwner {
     fn text_bytes(&self) -> usize {
         match self {
             Self::Submit { request, .. } => crate::conversation::text_bytes(&request.action),
+            Self::Digest { reached } => size_of_val(reached.as_slice()),
             _ => 0,
         }
     }
 
     fn is_droppable(&self) -> bool {
-        matches!(self, Self::Typing(_))
+        // There will be another digest.
+        matches!(self, Self::Typing(_) | Self::Digest { .. })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A store in memory, with the outcomes of a real one and faults on request.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -46,6 +47,8 @@ struct Store {
     inner: Mutex<Inner>,
     open: watch::Sender<bool>,
     tails_open: watch::Sender<bool>,
+    claims_open: watch::Sender<bool>,
+    claims_asked: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -73,8 +76,14 @@ struct Stored {
 impl Default for MemoryLog {
     fn default() -> Self {
         let inner = Inner { history_epoch: Uuid::from_u128(7), ..Inner::default() };
-        let (open, tails_open) = (watch::Sender::new(true), watch::Sender::new(true));
-        Self { store: Arc::new(Store { inner: Mutex::new(inner), open, tails_open }), member: Mutex::default() }
+        let store = Store {
+            inner: Mutex::new(inner),
+            open: watch::Sender::new(true),
+            tails_open: watch::Sender::new(true),
+            claims_open: watch::Sender::new(true),
+            claims_asked: AtomicUsize::new(0),
+        };
+        Self { store: Arc::new(store), member: Mutex::default() }
     }
 }
 
@@ -130,6 +139,22 @@ impl MemoryLog {
     /// Reads of a log's end go on.
     pub fn resume_tails(&self) {
         self.store.tails_open.send_replace(true);
+    }
+
+    /// Claims wait until [`Self::resume_claims`].
+    pub fn hold_claims(&self) {
+        self.store.claims_open.send_replace(false);
+    }
+
+    /// Claims go on.
+    pub fn resume_claims(&self) {
+        self.store.claims_open.send_replace(true);
+    }
+
+    /// How many claims have reached the store.
+    #[must_use]
+    pub fn claims_asked(&self) -> usize {
+        self.store.claims_asked.load(Ordering::Relaxed)
     }
 
     /// The whole log of a conversation.
@@ -289,6 +314,10 @@ impl EventLog for MemoryLog {
     }
 
     async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
+        self.store.claims_asked.fetch_add(1, Ordering::Relaxed);
+        let mut open = self.store.claims_open.subscribe();
+        // The sender lives as long as this log.
+        let _ = open.wait_for(|open| *open).await;
         self.claim_if(conversation, tail, false)
     }
 

@@ -1,12 +1,14 @@
 //! Several nodes in one process: members by decree, links without a network that can be cut.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use onya_core::Incarnation;
 use onya_core::cluster::{Member, MemberRole, Standing, View};
+use onya_protocol::peer::{LINK_VERSIONS, ToEdge};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -26,12 +28,14 @@ struct Shared {
     cuts: watch::Sender<Vec<(Incarnation, Incarnation)>>,
     /// A node that nothing arrives at.
     frozen: watch::Sender<Option<Incarnation>>,
+    /// How many entries are lost on their way, without a trace.
+    losing: AtomicUsize,
 }
 
 impl MemoryNetwork {
-    /// Adds a member, which is live at once, and what its node needs of the cluster.
+    /// Adds a member of a release, which is live at once, and what its node needs of the cluster.
     #[must_use]
-    pub fn join(&self, name: &str, number: u128) -> (Incarnation, Cluster) {
+    pub fn join(&self, (name, release): (&str, &str), number: u128) -> (Incarnation, Cluster) {
         let me = Incarnation(Uuid::from_u128(number));
         self.change(|view| {
             view.members.push(Member {
@@ -40,7 +44,7 @@ impl MemoryNetwork {
                 address: name.to_owned(),
                 role: MemberRole::Both,
                 standing: Standing::Live,
-                release: String::new(),
+                release: release.to_owned(),
             });
             view.members.sort_by(|a, b| a.name.cmp(&b.name));
         });
@@ -90,6 +94,23 @@ impl MemoryNetwork {
         });
     }
 
+    /// The next entries that are on their way between nodes do not arrive, although the links stay.
+    pub fn lose_entries(&self, number: usize) {
+        self.0.losing.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether all entries that were to be lost are.
+    #[must_use]
+    pub fn has_lost_all(&self) -> bool {
+        self.0.losing.load(Ordering::Relaxed) == 0
+    }
+
+    fn loses(&self, frame: &ToEdge) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        matches!(frame, ToEdge::Entry(_))
+            && self.0.losing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
     fn is_cut(&self, a: Incarnation, b: Incarnation) -> bool {
         are_cut(&self.0.cuts.borrow(), a, b)
     }
@@ -136,7 +157,7 @@ impl Transport for Place {
             let Some(edge) = reached.map(|node| node.accept_edge(me)) else {
                 return LinkLost::Unreachable("nobody is there".to_owned());
             };
-            end.opened();
+            end.opened(LINK_VERSIONS[0]);
             loop {
                 tokio::select! {
                     frames = end.next() => match frames {
@@ -146,7 +167,7 @@ impl Transport for Place {
                     frames = edge.next() => match frames {
                         Some(frames) => {
                             until(&mut frozen, |frozen| *frozen != Some(me)).await;
-                            frames.into_iter().for_each(|frame| end.received(frame));
+                            frames.into_iter().filter(|frame| !cluster.loses(frame)).for_each(|frame| end.received(frame));
                         }
                         None => break,
                     },

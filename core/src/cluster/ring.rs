@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use hashring::HashRing;
 use uuid::Uuid;
 
-use super::member::{Standing, View};
+use super::member::View;
 use crate::{ConversationId, Incarnation};
 
 /// Changes when the same view would give other owners; part of what is hashed.
@@ -48,14 +48,10 @@ impl Hash for Key {
 }
 
 impl Ring {
-    /// The ring over the live members that own conversations; over those that join if none is live.
+    /// The ring over the members that conversations are placed on ([`View::placed_on`]).
     #[must_use]
     pub fn over(view: &View) -> Self {
-        let owners = |standing: Standing| {
-            view.members.iter().filter(move |member| member.role.owns() && member.standing == standing)
-        };
-        let standing = if owners(Standing::Live).next().is_some() { Standing::Live } else { Standing::Joining };
-        let points = owners(standing).flat_map(|member| {
+        let points = view.placed_on().into_iter().flat_map(|member| {
             (0..POINTS_PER_MEMBER).map(|number| Point {
                 name: member.name.as_str().into(),
                 number,
@@ -89,7 +85,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Member, MemberRole};
+    use crate::cluster::{Member, MemberRole, Standing};
 
     fn view(names: &[&str]) -> View {
         let member = |name: &&str| Member {
@@ -149,6 +145,42 @@ mod tests {
             let expected = before.owner(id).map(|was| if was == old { new } else { was });
             assert_eq!(after.owner(id), expected);
         }
+    }
+
+    #[test]
+    fn what_has_to_move_while_releases_change_goes_to_the_newest_and_does_not_move_again() {
+        let mut view = view(&["a", "b", "c"]);
+        let first = view.members[0].incarnation;
+        let ring = Ring::over(&view);
+        let mut owners: Vec<_> = conversations().map(|id| (id, ring.owner(id).unwrap(), 0)).collect();
+        let of_first = owners.iter().filter(|(_, owner, _)| *owner == first).count();
+        for at in 0..3 {
+            let old = view.members[at].incarnation;
+            view.members[at].standing = Standing::Draining;
+            let ring = Ring::over(&view);
+            for (id, owner, moves) in owners.iter_mut().filter(|(_, owner, _)| *owner == old) {
+                (*owner, *moves) = (ring.owner(*id).unwrap(), *moves + 1);
+            }
+            let renewed = Incarnation(Uuid::from_u128(at as u128));
+            let member = &mut view.members[at];
+            (member.incarnation, member.release, member.standing) = (renewed, "0.2.0".to_owned(), Standing::Live);
+        }
+        assert!(owners.iter().all(|(_, owner, _)| view.member(*owner).is_some()));
+        // While the first one drains, there is nobody of the newer release yet.
+        assert_eq!(owners.iter().filter(|(_, _, moves)| *moves > 1).count(), of_first);
+    }
+
+    #[test]
+    fn a_release_that_nobody_live_has_attracts_nothing() {
+        let mut view = view(&["a", "b"]);
+        view.members[1].release = "0.2.0".to_owned();
+        let (before, newest) = (view.members[0].incarnation, view.members[1].incarnation);
+        let all_at = |ring: Ring, owner| conversations().all(|id| ring.owner(id) == Some(owner));
+        assert!(all_at(Ring::over(&view), newest));
+        view.members[1].standing = Standing::Draining;
+        assert!(all_at(Ring::over(&view), before));
+        (view.members[1].standing, view.members[1].role) = (Standing::Live, MemberRole::Edge);
+        assert!(all_at(Ring::over(&view), before));
     }
 
     #[test]

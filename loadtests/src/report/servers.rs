@@ -24,6 +24,7 @@ const ALWAYS: [(&str, &str); 9] = [
     ("ONYA_NODE__NAME", "load"),
     ("LOG_LEVEL", "warn"),
     ("ONYA_SERVER__MAX_SOCKETS", "19500"),
+    ("ONYA_SERVER__ACCEPTS_PER_SECOND", "1000000"),
     ("ONYA_SOCKET__HELLO_TIMEOUT_MS", "60000"),
     ("ONYA_DRAIN__REPLY_LIMIT_MS", "0"),
     ("ONYA_DRAIN__SOCKETS_WINDOW_MS", "0"),

@@ -53,8 +53,9 @@ impl Dialer {
         Self { versions, ..self }
     }
 
-    /// Opens a link and carries frames until it is lost. `opened` is called once the member has proven who it is.
-    pub async fn carry<E>(&self, to: &Member, end: &E, opened: impl FnOnce(&E)) -> LinkLost
+    /// Opens a link and carries frames until it is lost. `opened` is called once the member has proven who it is, with the
+    /// version that was agreed on.
+    pub async fn carry<E>(&self, to: &Member, end: &E, opened: impl FnOnce(&E, u16)) -> LinkLost
     where
         E: LinkEnd<Sent: Serialize, Received: DeserializeOwned>,
     {
@@ -63,7 +64,7 @@ impl Dialer {
             Err(lost) => return not_opened(to, lost),
         };
         let presence = Presence::opened(Direction::Dialed, to.incarnation, version);
-        opened(end);
+        opened(end, version);
         let ending = carry(socket, end, &self.times, &CancellationToken::new()).await;
         let lost = LinkLost::from(&ending);
         presence.ended(ending);

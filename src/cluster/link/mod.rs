@@ -43,7 +43,7 @@ use pulse::Watched;
 
 /// Most bytes of one message. A frame that tells a reader where a conversation stands is the longest: the window of entries
 /// (`conversation.window_bytes`) and the reply so far, at worst six bytes of JSON for each of theirs.
-const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 /// What is read at once, and what is gathered before it is written.
 const BUFFER_BYTES: usize = 64 * 1024;
 

@@ -5,7 +5,7 @@ mod losing;
 mod opening;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ struct End {
     closed: AtomicBool,
     heard: Mutex<Vec<String>>,
     opened: AtomicBool,
+    version: AtomicU16,
     lost: AtomicBool,
     to_write: Notify,
     changed: Notify,
@@ -83,7 +84,8 @@ impl End {
         self.to_write.notify_one();
     }
 
-    fn opened(&self) {
+    fn opened(&self, version: u16) {
+        self.version.store(version, Ordering::SeqCst);
         self.opened.store(true, Ordering::SeqCst);
         self.changed.notify_waiters();
     }

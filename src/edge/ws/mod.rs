@@ -21,6 +21,7 @@ mod upgrade;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::header;
 use axum::response::Response;
 use onya_core::ConversationId;
 use onya_protocol::{ErrorCode, Refusal};
@@ -31,9 +32,11 @@ use self::upgrade::Upgrade;
 use super::Edge;
 use super::error::Failure;
 use super::identity::{Conversation, bearer};
+use crate::telemetry::names::REJECTIONS_TOTAL;
 
-/// When a client that found no place should try again, in ms.
+/// When a client that found no place should try again at the earliest, and over which time all are spread, in ms.
 const NO_PLACE_RETRY_MS: u64 = 5_000;
+const NO_PLACE_SPREAD_MS: u64 = 10_000;
 
 pub(super) async fn customer(
     State(edge): State<Arc<Edge>>,
@@ -50,7 +53,12 @@ pub(super) async fn staff(State(edge): State<Arc<Edge>>, request: Request) -> Re
 fn open(edge: Arc<Edge>, route: Route, mut request: Request) -> Result<Response, Failure> {
     let shown = bearer(request.headers()).transpose()?.map(|token| edge.verifier.verify(token));
     let upgrade = Upgrade::of(&mut request)?;
-    let place = edge.sockets.take_place().filter(|_| edge.ready.get()).ok_or_else(no_place)?;
+    if !edge.ready.get() {
+        return Err(no_place(&edge).into());
+    }
+    let Some(place) = edge.sockets.take_place() else {
+        return refuse(edge, upgrade, request.headers().contains_key(header::ORIGIN));
+    };
     let sockets = edge.sockets.clone();
     let (response, stream) = upgrade.accept();
     sockets.run(async move {
@@ -110,7 +118,27 @@ async fn staff_session(edge: &Edge, socket: &mut Socket, guest: hello::Guest) ->
     Ok(pump::run(edge, socket, &connection, &guest).await)
 }
 
-fn no_place() -> Failure {
-    let refusal = Refusal::new(ErrorCode::Busy, "no more sockets can be opened here now");
-    Refusal { retry_after_ms: Some(NO_PLACE_RETRY_MS), ..refusal }.into()
+/// There is no place. A program reads the status, and a proxy may ask another server because of it; a browser tells its page
+/// neither status nor body, so its socket is opened to say it.
+fn refuse(edge: Arc<Edge>, upgrade: Upgrade, is_browser: bool) -> Result<Response, Failure> {
+    let refusal = no_place(&edge);
+    let Some(place) = edge.sockets.take_refusal().filter(|_| is_browser) else { return Err(refusal.into()) };
+    let sockets = edge.sockets.clone();
+    let (response, stream) = upgrade.accept();
+    sockets.run(async move {
+        if let Ok(stream) = stream.await
+            && let Some(socket) = Box::pin(Socket::new(stream, &edge.limits.socket)).await
+        {
+            Box::pin(Farewell::refused(&edge, refusal).say(socket)).await;
+        }
+        drop(place);
+    });
+    Ok(response)
+}
+
+/// Clients come back at different moments, so that they do not all find no place together again.
+fn no_place(edge: &Edge) -> Refusal {
+    let retry_after_ms = Some(NO_PLACE_RETRY_MS + edge.random.below(NO_PLACE_SPREAD_MS));
+    metrics::counter!(REJECTIONS_TOTAL, "code" => ErrorCode::Busy.as_str()).increment(1);
+    Refusal { retry_after_ms, ..Refusal::new(ErrorCode::Busy, "no more sockets can be opened here now") }
 }

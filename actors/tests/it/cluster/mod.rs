@@ -1,6 +1,7 @@
 //! Several nodes over one store, with links that can be cut.
 
 mod commands;
+mod digest;
 mod moves;
 mod readers;
 mod takeover;

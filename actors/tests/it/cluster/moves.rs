@@ -7,7 +7,7 @@ use onya_actors::ports::ModelEnd;
 use onya_core::conversation::Policy;
 use onya_protocol::{CloseCode, ServerFrame};
 
-use super::world::Nodes;
+use super::world::{NAMES, Nodes};
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_refuses_nothing_and_its_conversation_goes_on_elsewhere() {
@@ -111,6 +111,60 @@ async fn a_conversation_goes_to_a_member_that_joins_and_should_own_it_but_not_at
             _ => {}
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_conversation_that_the_ring_would_have_elsewhere_is_found_at_its_owner() {
+    let mut nodes = Nodes::with(Settings { passivate_after_ms: 1_000, ..Settings::default() }).await;
+    nodes.settle().await;
+    let (before, edge) = (nodes.wished(), nodes.other());
+    nodes.say(edge, "hello").await.unwrap();
+    nodes.nodes[before].model.asked().await.end(ModelEnd::Complete);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut joined = 0;
+    while nodes.wished() == before {
+        joined += 1;
+        nodes.join(&format!("new-{joined}")).await;
+    }
+    nodes.settle().await;
+    // A node that has never heard of the conversation asks the one that should own it, which reads who does.
+    let stranger = (0..NAMES.len()).find(|node| ![before, edge].contains(node)).unwrap();
+    let mut reader = nodes.customer(stranger, None).await;
+    assert_eq!(reader.synced().await.position, 4);
+    assert_eq!((nodes.owner(), nodes.log().claims(nodes.id)), (Some(before), 1), "who reads claims nothing");
+    assert_eq!(nodes.say(stranger, "again").await.unwrap().seq, 5);
+    assert_eq!(nodes.owner(), Some(before));
+    reader.until(|frame| matches!(frame, ServerFrame::Entry { entry, .. } if entry.seq == 5).then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_release_gets_what_is_free_or_has_to_move_and_nothing_else_moves() {
+    let mut nodes = Nodes::with(Settings { passivate_after_ms: 3_600_000, ..Settings::default() }).await;
+    nodes.settle().await;
+    let (before, edge) = (nodes.wished(), nodes.other());
+    let (mut near, mut far) = (nodes.customer(before, None).await, nodes.customer(edge, None).await);
+    nodes.say(edge, "hello").await.unwrap();
+    nodes.nodes[before].model.asked().await.end(ModelEnd::Complete);
+    for reader in [&mut near, &mut far] {
+        reader.until(|frame| matches!(frame, ServerFrame::Entry { entry, .. } if entry.seq == 4).then_some(())).await;
+    }
+
+    let newer = nodes.join_with("newer", "0.2.0").await;
+    assert_eq!(nodes.wished(), newer);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!((nodes.owner(), nodes.log().claims(nodes.id)), (Some(before), 1), "it stays where it is");
+    for reader in [&mut near, &mut far] {
+        let shown = tokio::time::timeout(Duration::from_millis(1), reader.next()).await;
+        assert!(shown.is_err(), "whose readers are left alone: {shown:?}");
+    }
+
+    let draining = nodes.nodes[before].sessions.clone();
+    let asking = async {
+        nodes.say(edge, "again").await.unwrap();
+        assert_eq!(nodes.owner(), Some(newer), "what has to move goes to the newer release");
+    };
+    tokio::join!(draining.drain(), asking);
+    assert_eq!(nodes.log().claims(nodes.id), 2);
 }
 
 #[tokio::test(start_paused = true)]

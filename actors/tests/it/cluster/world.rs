@@ -59,11 +59,16 @@ impl Nodes {
 
     /// Starts one more node; its number.
     pub async fn join(&mut self, name: &str) -> usize {
+        self.join_with(name, "0.1.0").await
+    }
+
+    /// The same with a release of its own.
+    pub async fn join_with(&mut self, name: &str, release: &str) -> usize {
         let number = self.nodes.len() as u128 + 1_000;
         let log = Arc::new(self.log.another());
         let member = Member::alone(Uuid::from_u128(number), name, Timestamp(0));
         log.register(&member).await.unwrap();
-        let (me, cluster) = self.cluster.join(name, number);
+        let (me, cluster) = self.cluster.join((name, release), number);
         let model = Arc::new(ScriptedModel::default());
         let ports = Ports {
             log: Arc::<MemoryLog>::clone(&log),

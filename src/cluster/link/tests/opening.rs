@@ -107,19 +107,21 @@ async fn a_request_for_anything_else_is_refused() {
 
 #[tokio::test]
 async fn releases_agree_on_a_version_or_have_no_link() {
-    let table: &[(&[u16], &[u16], bool)] = &[
-        (&[2, 1], &[1], true),
-        (&[1], &[2, 1], true),
-        (&[3, 2], &[2, 1], true),
-        (&[3, 2], &[1], false),
-        (&[1], &[3, 2], false),
+    let table: &[(&[u16], &[u16], Option<u16>)] = &[
+        (&[2, 1], &[1], Some(1)),
+        (&[1], &[2, 1], Some(1)),
+        (&[2, 1], &[2, 1], Some(2)),
+        (&[3, 2], &[2, 1], Some(2)),
+        (&[3, 2], &[1], None),
+        (&[1], &[3, 2], None),
     ];
     for (dialing, answering, fits) in table {
         let node = Node::with(settings(), answering).await;
         let dialer = Dialer::new(keys(incarnation()), patient()).speaking(dialing);
         let mut dialed = Dialed::by(dialer, node.member());
-        if *fits {
+        if let Some(version) = fits {
             dialed.end.until_open().await;
+            assert_eq!(dialed.end.version.load(Ordering::SeqCst), *version);
         } else {
             refused(&dialed.lost().await, "no version");
         }
