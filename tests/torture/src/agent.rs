@@ -181,7 +181,8 @@ impl Agent {
                 self.note(&Event::LoggedIn { socket, who: self.participant });
             }
             "synced" => {
-                self.scene.synced(socket, true, None, frame);
+                let asked = ours && !self.watched.synced;
+                self.scene.synced(socket, (true, asked), None, frame);
                 if ours {
                     self.watched.synced = true;
                     self.watched.turn_is_open = frame["turn"].is_object();

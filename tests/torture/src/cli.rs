@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::campaign::{self, Limits, Outcome, Plan};
+use crate::campaign::{self, Length, Limits, Outcome, Plan};
 use crate::nemesis::Fault;
 use crate::output::say;
 use crate::postgres::Postgres;
@@ -47,9 +48,15 @@ struct RunArgs {
     /// Not these faults
     #[arg(long, value_enum, value_delimiter = ',')]
     without: Vec<Fault>,
+    /// Nodes; more than one have a Redis too
+    #[arg(long, default_value_t = 1)]
+    nodes: usize,
     /// Times that each fault strikes
     #[arg(long, default_value_t = 4)]
     rounds: usize,
+    /// Faults strike all the time for so long, in seconds, instead of so many times
+    #[arg(long)]
+    seconds: Option<u64>,
     /// Customers
     #[arg(long, default_value_t = 12)]
     customers: usize,
@@ -81,9 +88,25 @@ enum Backend {
 
 impl Limits {
     /// For runs that should be over soon.
-    pub(crate) const QUICK: Self = Self { statement_ms: 1_000, acquire_ms: 800, lock_ms: 300, hang_ms: 1_000 };
+    pub(crate) const QUICK: Self = Self {
+        statement_ms: 1_000,
+        acquire_ms: 800,
+        lock_ms: 300,
+        hang_ms: 1_000,
+        apart_ms: (500, 3_000),
+        cluster_ms: Some((500, 2_000, 1_000)),
+    };
     /// The server's defaults.
-    const USUAL: Self = Self { statement_ms: 5_000, acquire_ms: 3_000, lock_ms: 2_000, hang_ms: 30_000 };
+    const USUAL: Self = Self {
+        statement_ms: 5_000,
+        acquire_ms: 3_000,
+        lock_ms: 2_000,
+        hang_ms: 30_000,
+        apart_ms: (2_000, 8_000),
+        cluster_ms: None,
+    };
+    /// The same, with hangs that leave time for other faults.
+    const PRESSED: Self = Self { hang_ms: 2_000, ..Self::USUAL };
 }
 
 impl Cli {
@@ -137,7 +160,7 @@ fn report(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
         Ok(outcome) => {
             say(&outcome.to_string());
             outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
-            let missing = if args.is_whole() { outcome.rare.missing(outcome.backend) } else { Vec::new() };
+            let missing = if args.is_whole() { outcome.rare.missing(outcome.backend, args.nodes) } else { Vec::new() };
             missing.iter().for_each(|name| say(&format!("  not hit: {name}")));
             outcome.violations.is_empty() != args.planted.is_some() && missing.is_empty()
         }
@@ -154,8 +177,11 @@ fn report(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
 
 impl RunArgs {
     fn faults(&self) -> Vec<Fault> {
-        let all = if self.backend == Backend::Postgres { Fault::POSTGRES } else { Fault::SQLITE };
-        let wanted = if self.faults.is_empty() { all.to_vec() } else { self.faults.clone() };
+        let all = match self.backend {
+            Backend::Postgres => Fault::of_nodes(self.nodes),
+            Backend::Sqlite => Fault::SQLITE.to_vec(),
+        };
+        let wanted = if self.faults.is_empty() { all } else { self.faults.clone() };
         wanted.into_iter().filter(|fault| !self.without.contains(fault)).collect()
     }
 
@@ -171,14 +197,19 @@ impl RunArgs {
         };
         Ok(Plan {
             seed,
+            nodes: self.nodes,
             program,
             planted: self.planted.clone(),
             faults: self.faults(),
-            rounds: self.rounds,
+            length: self.seconds.map_or(Length::Rounds(self.rounds), |s| Length::Time(Duration::from_secs(s))),
             customers: self.customers,
             agents: 2,
             pause: 60,
-            limits: if self.quick { Limits::QUICK } else { Limits::USUAL },
+            limits: match (self.quick, self.seconds) {
+                (true, _) => Limits::QUICK,
+                (false, Some(_)) => Limits::PRESSED,
+                (false, None) => Limits::USUAL,
+            },
             folder,
         })
     }
@@ -187,12 +218,13 @@ impl RunArgs {
     fn replay(&self, seed: u64) -> String {
         let names = |faults: Vec<Fault>| faults.into_iter().map(Fault::name).collect::<Vec<_>>().join(",");
         let backend = if self.backend == Backend::Postgres { "postgres" } else { "sqlite" };
+        let nodes = if self.nodes > 1 { format!(" --nodes {}", self.nodes) } else { String::new() };
+        let length = self.seconds.map_or_else(|| format!("--rounds {}", self.rounds), |s| format!("--seconds {s}"));
         let quick = if self.quick { " --quick" } else { "" };
         let planted = self.planted.as_ref().map(|name| format!(" --planted {name}")).unwrap_or_default();
         format!(
-            "./tests/run exec target/debug/torture run --backend {backend} --seeds {seed} --rounds {} --customers {} \
-             --faults {}{quick}{planted} --keep FOLDER",
-            self.rounds,
+            "./tests/run exec target/debug/torture run --backend {backend}{nodes} --seeds {seed} {length} \
+             --customers {} --faults {}{quick}{planted} --keep FOLDER",
             self.customers,
             names(self.faults()),
         )

@@ -53,6 +53,11 @@ impl Kin {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// The exit code once it has ended; a signal has none.
+    pub(crate) fn exit_code(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().ok().flatten().map(|status| status.code())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid() {
             // It may have ended meanwhile.

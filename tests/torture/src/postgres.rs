@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::disk::{Disk, is_root};
 use crate::kin::{Kin, PATIENCE};
+use crate::server::free_port;
 
 /// Size of the disk: an empty cluster takes 40 MiB, a campaign's tables a few more.
 const DISK_MIB: usize = 400;
@@ -57,7 +58,7 @@ impl Postgres {
             "--wal-segsize=1",
         ]);
         run(&mut initdb).await.context("initdb failed")?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let process = Mutex::new(launch(&disk, &bin, folder, port)?);
         let postgres = Self { folder: folder.to_owned(), bin, disk, port, process };
         postgres.ready().await?;

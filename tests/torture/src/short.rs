@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use futures::stream::{self, StreamExt as _};
 
-use crate::campaign::{self, Limits, Plan};
+use crate::campaign::{self, Length, Limits, Plan};
 use crate::cli::exit_code;
 use crate::nemesis::Fault;
 use crate::output::say;
@@ -87,7 +87,7 @@ async fn holds(program: &Path, folder: &Path, postgres: Option<&Postgres>) -> Re
             ));
             return Ok(false);
         }
-        let not_hit = outcome.rare.missing(outcome.backend);
+        let not_hit = outcome.rare.missing(outcome.backend, outcome.plan.nodes);
         let missing = missing.get_or_insert_with(|| not_hit.clone());
         missing.retain(|name| not_hit.contains(name));
         if missing.is_empty() {
@@ -103,10 +103,11 @@ fn sound(seed: u64, program: &Path, folder: &Path, on_postgres: bool) -> Plan {
         if on_postgres { ("postgres", Fault::POSTGRES, 1) } else { ("sqlite", Fault::SQLITE, 3) };
     Plan {
         seed,
+        nodes: 1,
         program: program.to_owned(),
         planted: None,
         faults: faults.to_vec(),
-        rounds,
+        length: Length::Rounds(rounds),
         customers: 6,
         agents: 1,
         pause: 60,
@@ -119,10 +120,11 @@ async fn catch(fault: &Planted, program: &Path, folder: &Path, postgres: &Postgr
     for seed in SEED..SEED + TRIES {
         let plan = Plan {
             seed,
+            nodes: 1,
             program: program.to_owned(),
             planted: Some(fault.name.to_owned()),
             faults: fault.faults.to_vec(),
-            rounds: fault.rounds,
+            length: Length::Rounds(fault.rounds),
             customers: fault.customers,
             agents: 1,
             pause: fault.pause,
