@@ -201,6 +201,7 @@ impl Course {
     pub(super) fn lost(&mut self, owner: Incarnation) {
         for waits in self.outbox.iter_mut().filter(|waits| waits.sent.is_some_and(|(at, _)| at == owner)) {
             waits.sent = None;
+            waits.command.reply.doubt();
         }
     }
 
