@@ -20,6 +20,7 @@ use super::dispatch::Way;
 use super::row::Row;
 use crate::connection::{Standing, Subscriber, Viewer, synced};
 use crate::conversation::{Message, busy};
+use crate::planted::{self, Fault};
 use crate::ports::{Summary, Tail, TailLimit};
 use crate::reading::not_read;
 use crate::relay::{Peers, Watched};
@@ -299,7 +300,7 @@ impl Directory {
 /// Whether a reader is shown the conversation by whom this node has it from now.
 fn is_attached(row: &Row, reader: &Subscriber) -> bool {
     let attachment = row.course().as_ref().and_then(|course| course.attachment());
-    attachment.is_some_and(|attachment| reader.is_attached(attachment))
+    attachment.is_some_and(|attachment| reader.is_attached(attachment) || planted::is(Fault::ReaderLeftBehind))
 }
 
 /// What a read of the log's end came to.
@@ -314,7 +315,8 @@ enum FromTail {
 /// Who has a conversation that is live on this node, if the store says somebody else: it is asked unless nobody can have
 /// taken it. What a node remembers that stood still, or was cut off, may be over.
 async fn taken_meanwhile(system: &System, row: &Row) -> Result<Option<Option<Incarnation>>, Refusal> {
-    let Some(peers) = system.peers.as_ref().filter(|peers| !peers.membership().is_in_time()) else { return Ok(None) };
+    let remembers = |peers: &&Peers| peers.membership().is_in_time() || planted::is(Fault::StaleRead);
+    let Some(peers) = system.peers.as_ref().filter(|peers| !remembers(peers)) else { return Ok(None) };
     let owner = system.log.summary(row.id).await.map_err(not_read)?.and_then(|summary| summary.owner);
     Ok((owner != Some(peers.me())).then_some(owner))
 }

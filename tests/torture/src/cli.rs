@@ -11,7 +11,7 @@ use crate::campaign::{self, Length, Limits, Outcome, Plan};
 use crate::nemesis::Fault;
 use crate::output::say;
 use crate::postgres::Postgres;
-use crate::{server, short};
+use crate::{report, server, short};
 
 /// Fault campaigns against the built server.
 ///
@@ -66,7 +66,7 @@ struct RunArgs {
     /// A program with a planted fault, which must be found: its name, such as ack-before-commit
     #[arg(long, value_name = "NAME")]
     planted: Option<String>,
-    /// Where histories, tables and logs are kept; without it, only those of a campaign that found something are
+    /// Where histories, tables, logs and a report.html are kept; without it, only those of a campaign that found something are
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
 }
@@ -144,8 +144,11 @@ async fn run(args: RunArgs) -> Result<ExitCode> {
     let mut good = true;
     for seed in args.seeds.clone() {
         let kept = args.keep.as_deref().unwrap_or(folder.path()).join(format!("seed-{seed}"));
-        let outcome = campaign::run(args.plan(seed, kept)?, postgres.as_ref()).await;
-        good &= report(&args, seed, outcome);
+        let outcome = campaign::run(args.plan(seed, kept.clone())?, postgres.as_ref()).await;
+        if let (Some(_), Ok(outcome)) = (&args.keep, &outcome) {
+            report::write(&kept, outcome)?;
+        }
+        good &= tell(&args, seed, outcome);
     }
     drop(postgres);
     if !good && args.keep.is_none() {
@@ -155,7 +158,7 @@ async fn run(args: RunArgs) -> Result<ExitCode> {
 }
 
 /// Prints how it went and, if something was found, how to do it again; whether all is well.
-fn report(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
+fn tell(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
     let good = match &outcome {
         Ok(outcome) => {
             say(&outcome.to_string());

@@ -81,6 +81,10 @@ pub(crate) enum Standing {
     Dead,
 }
 
+impl Standing {
+    pub(crate) const ALL: [Self; 4] = [Self::Up, Self::Frozen, Self::Draining, Self::Dead];
+}
+
 /// A committed entry as a reader was shown it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shown {
