@@ -32,8 +32,6 @@ pub enum Fault {
     LiveOwnerRobbed,
     /// A node that may have been found dead shows what it remembers.
     StaleRead,
-    /// Where one reader is shown a conversation, the others of the node count as shown it too.
-    ReaderLeftBehind,
 }
 
 /// Whether this fault is planted in this process.
@@ -76,7 +74,6 @@ mod chosen {
             Fault::UnchainedEntry => "unchained-entry",
             Fault::LiveOwnerRobbed => "live-owner-robbed",
             Fault::StaleRead => "stale-read",
-            Fault::ReaderLeftBehind => "reader-left-behind",
         }
     }
 }

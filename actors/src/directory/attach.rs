@@ -300,7 +300,7 @@ impl Directory {
 /// Whether a reader is shown the conversation by whom this node has it from now.
 fn is_attached(row: &Row, reader: &Subscriber) -> bool {
     let attachment = row.course().as_ref().and_then(|course| course.attachment());
-    attachment.is_some_and(|attachment| reader.is_attached(attachment) || planted::is(Fault::ReaderLeftBehind))
+    attachment.is_some_and(|attachment| reader.is_attached(attachment))
 }
 
 /// What a read of the log's end came to.

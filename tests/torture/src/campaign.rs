@@ -104,7 +104,7 @@ impl Plan {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        if let Some((heartbeat_ms, stale_ms, lease_ms)) = limits.cluster_ms {
+        if let Some((heartbeat_ms, stale_ms, lease_ms)) = limits.cluster_ms.filter(|_| self.nodes > 1) {
             let times = [("HEARTBEAT", heartbeat_ms), ("STALE_AFTER", stale_ms), ("LEASE", lease_ms)];
             variables.extend(times.map(|(name, ms)| (format!("ONYA_CLUSTER__{name}_MS"), ms.to_string())));
         }

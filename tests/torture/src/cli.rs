@@ -141,14 +141,23 @@ async fn run(args: RunArgs) -> Result<ExitCode> {
         Backend::Postgres => Some(Postgres::create(folder.path()).await?),
         Backend::Sqlite => None,
     };
-    let mut good = true;
+    let (mut good, mut never_hit) = (true, None);
     for seed in args.seeds.clone() {
         let kept = args.keep.as_deref().unwrap_or(folder.path()).join(format!("seed-{seed}"));
         let outcome = campaign::run(args.plan(seed, kept.clone())?, postgres.as_ref()).await;
         if let (Some(_), Ok(outcome)) = (&args.keep, &outcome) {
             report::write(&kept, outcome)?;
         }
+        if let Ok(outcome) = &outcome {
+            let missing = outcome.rare.missing(outcome.backend, args.nodes);
+            never_hit.get_or_insert_with(|| missing.clone()).retain(|name| missing.contains(name));
+        }
         good &= tell(&args, seed, outcome);
+    }
+    // So long as the faults are not counted, the campaigns must have hit everything together.
+    if let Some(never_hit) = never_hit.filter(|_| args.is_whole() && args.seconds.is_some()) {
+        never_hit.iter().for_each(|name| say(&format!("not hit in any campaign: {name}")));
+        good &= never_hit.is_empty();
     }
     drop(postgres);
     if !good && args.keep.is_none() {
@@ -163,7 +172,9 @@ fn tell(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
         Ok(outcome) => {
             say(&outcome.to_string());
             outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
-            let missing = if args.is_whole() { outcome.rare.missing(outcome.backend, args.nodes) } else { Vec::new() };
+            args.ledger_row(outcome).iter().for_each(|row| say(row));
+            let must_hit = args.is_whole() && args.seconds.is_none();
+            let missing = if must_hit { outcome.rare.missing(outcome.backend, args.nodes) } else { Vec::new() };
             missing.iter().for_each(|name| say(&format!("  not hit: {name}")));
             outcome.violations.is_empty() != args.planted.is_some() && missing.is_empty()
         }
@@ -215,6 +226,23 @@ impl RunArgs {
             },
             folder,
         })
+    }
+
+    /// The row of a long campaign in the ledger of docs/RELIABILITY.md.
+    fn ledger_row(&self, outcome: &Outcome) -> Option<String> {
+        let (seconds, counts) = (self.seconds?, outcome.counts);
+        let asked = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+        let commit = asked.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+        Some(format!(
+            "| `torture run --nodes {} --seconds {seconds}` | {} | PostgreSQL | {} | {} | {} | {} | {} |",
+            self.nodes,
+            commit.trim(),
+            outcome.plan.seed,
+            counts.faults,
+            counts.sent,
+            counts.acked,
+            outcome.violations.len()
+        ))
     }
 
     /// The command that runs one seed again.

@@ -40,6 +40,8 @@ const ON_NODES: Sound = Sound {
     faults: &[
         Fault::KillNode,
         Fault::KillMost,
+        // Twice: to come back just when there is something to store is rare.
+        Fault::FreezeNode,
         Fault::FreezeNode,
         Fault::DrainNode,
         Fault::RestartRedis,
@@ -89,7 +91,6 @@ const PLANTED: &[Planted] = &[
 const PLANTED_ON_NODES: &[Planted] = &[
     Planted { nodes: NODES, ..planted("live-owner-robbed", &[Fault::DrainNode, Fault::KillServer], 1, 13) },
     Planted { nodes: NODES, ..planted("stale-read", &[Fault::FreezeNode], 4, 12) },
-    Planted { nodes: NODES, ..planted("reader-left-behind", &[Fault::CutLinks, Fault::MuteLinks], 2, 10) },
 ];
 
 pub(crate) async fn run() -> Result<ExitCode> {
