@@ -21,10 +21,10 @@ const LANE: f64 = 24.0;
 const BEFORE_MS: u64 = 3_000;
 const AFTER_MS: u64 = 6_000;
 const STYLE: &str = "body{font:14px sans-serif;margin:2em;max-width:76em}svg{font:11px sans-serif}\
-    table{border-collapse:collapse}td,th{padding:1px 1em 1px 0;text-align:left;font-variant-numeric:tabular-nums}\
+    rect{fill:#b0b0b0}table{border-collapse:collapse}td,th{padding:1px 1em 1px 0;text-align:left;font-variant-numeric:tabular-nums}\
     .up{fill:#7cb87c}.frozen{fill:#6aa5d8}.draining{fill:#e3c04f}.dead{fill:#444}.fault{fill:#d2543f;fill-opacity:.75}\
     .sent{fill:#999}.acked{fill:#2a7a2a}.shown{fill:#3b5fc0}.refused{fill:#d2543f}\
-    .onya-0{fill:#b58bd0}.onya-1{fill:#e09a5f}.onya-2{fill:#5fb8b0}.owner{fill:#b0b0b0}";
+    .onya-0{fill:#b58bd0}.onya-1{fill:#e09a5f}.onya-2{fill:#5fb8b0}";
 
 /// Writes `report.html` beside the history.
 pub(crate) fn write(folder: &Path, outcome: &Outcome) -> Result<()> {
@@ -180,7 +180,7 @@ impl Timeline<'_> {
                 let label = if end - x > 60.0 && *class != *title { *title } else { "" };
                 let _ = write!(
                     svg,
-                    "<rect class='owner {class}' x={x:.1} y={:.0} width={:.1} height=18><title>{title}, {from} ms</title></rect>\
+                    "<rect class={class} x={x:.1} y={:.0} width={:.1} height=18><title>{title}, {from} ms</title></rect>\
                      <text x={:.1} y={:.0}>{label}</text>",
                     y + 3.0,
                     (end - x).max(2.0),
