@@ -28,6 +28,10 @@ pub enum Fault {
     DroppedAuditRow,
     /// Each entry of an append is linked to the end before the append, not to the entry before it.
     UnchainedEntry,
+    /// A claim does not ask whether the owner lives.
+    LiveOwnerRobbed,
+    /// A node that may have been found dead shows what it remembers.
+    StaleRead,
 }
 
 /// Whether this fault is planted in this process.
@@ -68,6 +72,8 @@ mod chosen {
             Fault::FinalWithoutControl => "final-without-control",
             Fault::DroppedAuditRow => "dropped-audit-row",
             Fault::UnchainedEntry => "unchained-entry",
+            Fault::LiveOwnerRobbed => "live-owner-robbed",
+            Fault::StaleRead => "stale-read",
         }
     }
 }

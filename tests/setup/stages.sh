@@ -12,7 +12,7 @@ declare -A PURPOSE=(
   [doc]='cargo doc of our crates, private items too, warnings are errors'
   [web]='lint, types and unit tests of web/, and that web/dist is what its sources build to'
   [test]='cargo test --workspace: everything, the built binary included'
-  [faults]='short fault campaigns on both databases, and one for each planted fault, which must be found'
+  [faults]='short fault campaigns on both databases and on three nodes, and one for each planted fault, which must be found'
   [client]='the client kit against the built binary behind a bad network'
   [k6]='loadtests/k6/smoke.js by the real k6 against the built binary'
   [browser]='stories of customers, sites and staff in a real Chromium on the built binary'
@@ -120,7 +120,7 @@ prepare_stages() {
     *' test '*) start_test_environment ;;
     *' k6 '*) provide_tools k6 ;;
   esac
-  [[ " $* " != *' faults '* ]] || provide_tools postgres
+  [[ " $* " != *' faults '* ]] || provide_tools postgres redis
   [[ " $* " != *' web '* && " $* " != *' client '* && " $* " != *' browser '* ]] || provide_tools web
   [[ " $* " != *' browser '* ]] || provide_tools browser
   [[ " $* " != *' deploy '* ]] || prepare_deploy

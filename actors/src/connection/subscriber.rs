@@ -5,6 +5,7 @@
 //! a reply is sent only while this reader has been shown that its turn is open: what waited is dropped if the standing
 //! already holds the turn's end.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onya_core::conversation::View;
@@ -84,6 +85,8 @@ pub(crate) struct Subscriber {
     pub(crate) view: View,
     queue: Arc<SendQueue>,
     phase: Mutex<Phase>,
+    /// Through which attachment of the conversation it was brought up to date; 0 is none.
+    attachment: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -126,7 +129,7 @@ impl Subscriber {
         queue: Arc<SendQueue>,
     ) -> Arc<Self> {
         let phase = Mutex::new(Phase::Loading { attempt: Attempt::default(), waiting: Vec::new() });
-        Arc::new(Self { conversation, reader, view, queue, phase })
+        Arc::new(Self { conversation, reader, view, queue, phase, attachment: AtomicU64::new(0) })
     }
 
     /// Begins again: until [`Self::begin`] of this attempt, what is published waits.
@@ -161,6 +164,15 @@ impl Subscriber {
     /// Where the reader's copy ends, to go on from there; `None` while it is being synchronised.
     pub(crate) fn cursor(&self, history_epoch: Uuid) -> Option<Cursor> {
         self.position().map(|seq| Cursor { history_epoch, seq })
+    }
+
+    /// It was brought up to date through this attachment of its conversation.
+    pub(crate) fn attached(&self, attachment: Option<u64>) {
+        self.attachment.store(attachment.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_attached(&self, attachment: u64) -> bool {
+        self.attachment.load(Ordering::Relaxed) == attachment
     }
 
     /// Asks for the reader's socket to be closed.

@@ -111,6 +111,8 @@ pub(crate) struct Reply {
     target: Option<Target>,
     conversation: ConversationId,
     request: onya_core::ClientMsgId,
+    /// Whether another node may have stored the command: that it is not stored now cannot be said.
+    doubtful: bool,
 }
 
 #[derive(Debug)]
@@ -123,7 +125,7 @@ enum Target {
 impl Reply {
     pub(crate) fn to_socket(conversation: ConversationId, request: &Request, queue: &Arc<SendQueue>) -> Self {
         let target = Some(Target::Socket(Arc::clone(queue)));
-        Self { target, conversation, request: request.client_msg_id.clone() }
+        Self { target, conversation, request: request.client_msg_id.clone(), doubtful: false }
     }
 
     pub(crate) fn to_caller(
@@ -132,12 +134,12 @@ impl Reply {
     ) -> (Self, oneshot::Receiver<Result<Ack, Refusal>>) {
         let (sender, receiver) = oneshot::channel();
         let target = Some(Target::Call(sender));
-        (Self { target, conversation, request: request.client_msg_id.clone() }, receiver)
+        (Self { target, conversation, request: request.client_msg_id.clone(), doubtful: false }, receiver)
     }
 
     pub(crate) fn to_edge(conversation: ConversationId, request: &Request, (link, tag): (Arc<EdgeLink>, Tag)) -> Self {
         let target = Some(Target::Edge(link, tag));
-        Self { target, conversation, request: request.client_msg_id.clone() }
+        Self { target, conversation, request: request.client_msg_id.clone(), doubtful: false }
     }
 
     /// The command was not looked at, since the conversation is elsewhere: another node is told so, and sends it there
@@ -153,6 +155,11 @@ impl Reply {
                 Some(self)
             }
         }
+    }
+
+    /// The command was sent to another node, and what became of it is not known.
+    pub(crate) const fn doubt(&mut self) {
+        self.doubtful = true;
     }
 
     pub(crate) fn ack(mut self, ack: Ack) {
@@ -171,6 +178,7 @@ impl Reply {
     fn give(&mut self, outcome: Result<Ack, Refusal>) {
         let Some(target) = self.target.take() else { return };
         let (conversation, client_msg_id) = (self.conversation, self.request.clone());
+        let outcome = outcome.map_err(|refusal| if self.doubtful { doubted(refusal) } else { refusal });
         let outcome = outcome.map_err(|refusal| Refusal {
             conversation: Some(conversation),
             client_msg_id: Some(client_msg_id.clone()),
@@ -190,6 +198,12 @@ impl Reply {
             (Target::Call(sender), outcome) => drop(sender.send(outcome.map_err(counted))),
         }
     }
+}
+
+/// "Not now" says that nothing is stored, which only who has seen every attempt can say.
+fn doubted(refusal: Refusal) -> Refusal {
+    let code = if refusal.code == ErrorCode::Busy { ErrorCode::Unknown } else { refusal.code };
+    Refusal { code, ..refusal }
 }
 
 fn counted(refusal: Refusal) -> Refusal {

@@ -20,6 +20,7 @@ use super::dispatch::Way;
 use super::row::Row;
 use crate::connection::{Standing, Subscriber, Viewer, synced};
 use crate::conversation::{Message, busy};
+use crate::planted::{self, Fault};
 use crate::ports::{Summary, Tail, TailLimit};
 use crate::reading::not_read;
 use crate::relay::{Peers, Watched};
@@ -74,16 +75,17 @@ impl Directory {
         row: &Arc<Row>,
         (viewer, cursor): (&Viewer, Option<Cursor>),
     ) -> Result<bool, Refusal> {
+        let Viewer::Here(subscriber, begun) = viewer else { return Ok(false) };
         for attempt in 0..ATTEMPTS {
+            let mut attachment = None;
             let attached = match self.way_of(system, row) {
                 Way::Here => {
-                    self.attached_to(system, row, system.peers.as_ref().map(Peers::me));
+                    attachment = self.attached_to(system, row, system.peers.as_ref().map(Peers::me));
                     self.show_here(system, row, (viewer, cursor)).await?
                 }
                 Way::There(link) => {
-                    let Viewer::Here(subscriber, attempt) = viewer else { return Ok(false) };
-                    self.attached_to(system, row, Some(link.owner));
-                    match link.watch((subscriber, *attempt), cursor).await {
+                    attachment = self.attached_to(system, row, Some(link.owner));
+                    match link.watch((subscriber, *begun), cursor).await {
                         Watched::Shown => Attached::Done,
                         Watched::Refused(refusal) => return Err(refusal),
                         Watched::Elsewhere(owner) => Attached::Elsewhere(owner),
@@ -93,7 +95,11 @@ impl Directory {
                 Way::Nowhere => Attached::Again,
             };
             match attached {
-                Attached::Done => return Ok(true),
+                Attached::Done => {
+                    subscriber.attached(attachment);
+                    self.overtaken(system, row, subscriber);
+                    return Ok(true);
+                }
                 Attached::Elsewhere(Some(owner)) if system.is_this(owner) && system.hands_over(row) => {
                     self.let_go(system, row).await;
                 }
@@ -113,14 +119,28 @@ impl Directory {
         self.way(system, row, row.course().get_or_insert_default())
     }
 
-    /// Notes who shows the conversation to the readers; who did before need not any more.
-    fn attached_to(&self, system: &System, row: &Row, node: Option<Incarnation>) {
-        let Some(peers) = &system.peers else { return };
-        let before = row.course().get_or_insert_default().attach(node);
-        if let Some(before) = before.filter(|before| Some(*before) != node)
-            && let Some(link) = peers.owner_link(before)
-        {
-            link.forget(row.id);
+    /// Notes who shows the conversation to the readers, and which attachment that is; who did before need not any more, and
+    /// whoever it showed it to is adrift.
+    fn attached_to(&self, system: &System, row: &Row, node: Option<Incarnation>) -> Option<u64> {
+        let peers = system.peers.as_ref()?;
+        let (before, attachment) = {
+            let mut course = row.course();
+            let course = course.get_or_insert_default();
+            (course.attach(node), course.attachment())
+        };
+        if let Some(before) = before.filter(|before| Some(*before) != node) {
+            if let Some(link) = peers.owner_link(before) {
+                link.forget(row.id);
+            }
+            peers.adrift(row.id);
+        }
+        attachment
+    }
+
+    /// The conversation may have moved while a reader was brought up to date from where it was: then it is adrift.
+    fn overtaken(&self, system: &System, row: &Row, reader: &Subscriber) {
+        if let Some(peers) = system.peers.as_ref().filter(|_| !is_attached(row, reader)) {
+            peers.adrift(row.id);
         }
     }
 
@@ -140,6 +160,7 @@ impl Directory {
         (viewer, cursor): (&Viewer, Option<Cursor>),
     ) -> Result<Attached, Refusal> {
         let handle = match row.open_handle() {
+            Some(_) if let Some(owner) = taken_meanwhile(system, row).await? => return Ok(Attached::Elsewhere(owner)),
             Some(handle) => handle,
             None => match from_tail(system, viewer, cursor).await? {
                 FromTail::Shown { owned } => {
@@ -219,10 +240,9 @@ impl Directory {
 
     async fn reattach_one(&self, system: &Arc<System>, conversation: ConversationId) {
         let (Some(row), Some(peers)) = (self.find(conversation), &system.peers) else { return };
-        if row.course().as_ref().is_some_and(|course| course.attached().is_some()) {
-            return;
-        }
-        let readers = row.readers().clone();
+        // Where one of them is shown the conversation, others may still be where it was.
+        let mut readers = row.readers().clone();
+        readers.retain(|reader| !is_attached(&row, reader));
         if readers.is_empty() {
             return;
         }
@@ -283,6 +303,12 @@ impl Directory {
     }
 }
 
+/// Whether a reader is shown the conversation by whom this node has it from now.
+fn is_attached(row: &Row, reader: &Subscriber) -> bool {
+    let attachment = row.course().as_ref().and_then(|course| course.attachment());
+    attachment.is_some_and(|attachment| reader.is_attached(attachment))
+}
+
 /// What a read of the log's end came to.
 enum FromTail {
     /// The reader is up to date; whether this node owns the conversation.
@@ -291,6 +317,15 @@ enum FromTail {
     OwnedBy(Incarnation),
     /// Somebody should be at work on it.
     TurnIsOpen,
+}
+
+/// Who has a conversation that is live on this node, if the store says somebody else: it is asked unless nobody can have
+/// taken it. What a node remembers that stood still, or was cut off, may be over.
+async fn taken_meanwhile(system: &System, row: &Row) -> Result<Option<Option<Incarnation>>, Refusal> {
+    let remembers = |peers: &&Peers| peers.membership().is_in_time() || planted::is(Fault::StaleRead);
+    let Some(peers) = system.peers.as_ref().filter(|peers| !remembers(peers)) else { return Ok(None) };
+    let owner = system.log.summary(row.id).await.map_err(not_read)?.and_then(|summary| summary.owner);
+    Ok((owner != Some(peers.me())).then_some(owner))
 }
 
 async fn from_tail(system: &Arc<System>, viewer: &Viewer, cursor: Option<Cursor>) -> Result<FromTail, Refusal> {

@@ -33,6 +33,8 @@ pub(crate) struct Course {
     moving: bool,
     /// The node that shows the conversation to the readers of this one; `None` while they are adrift.
     attached: Option<Incarnation>,
+    /// How often that has changed: readers who were brought up to date before the last change must be again.
+    attachment: u64,
     outbox: VecDeque<Forwarded>,
 }
 
@@ -107,8 +109,14 @@ impl Course {
     }
 
     /// Readers are shown what this node publishes; who showed it to them before.
-    pub(crate) const fn attach(&mut self, to: Option<Incarnation>) -> Option<Incarnation> {
+    pub(crate) fn attach(&mut self, to: Option<Incarnation>) -> Option<Incarnation> {
+        self.attachment += u64::from(self.attached != to);
         std::mem::replace(&mut self.attached, to)
+    }
+
+    /// Which attachment it is; `None` while the readers are adrift.
+    pub(crate) fn attachment(&self) -> Option<u64> {
+        self.attached.map(|_| self.attachment)
     }
 
     /// Whether one more command of so many bytes may wait.
@@ -193,6 +201,7 @@ impl Course {
     pub(super) fn lost(&mut self, owner: Incarnation) {
         for waits in self.outbox.iter_mut().filter(|waits| waits.sent.is_some_and(|(at, _)| at == owner)) {
             waits.sent = None;
+            waits.command.reply.doubt();
         }
     }
 

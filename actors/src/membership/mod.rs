@@ -58,6 +58,8 @@ struct Shared {
     load: OnceLock<Box<dyn Fn() -> Load + Send + Sync>>,
     /// Members to look at besides those that are watched, and until when.
     visits: Mutex<BTreeMap<Incarnation, Instant>>,
+    /// Until then no verdict is possible: the last heartbeat is late from then on.
+    in_time_until: Mutex<Instant>,
     /// There is a reason to look now.
     wake: Notify,
 }
@@ -84,6 +86,7 @@ impl Roster {
             drains: AtomicBool::new(false),
             load: OnceLock::new(),
             visits: Mutex::default(),
+            in_time_until: Mutex::new(Instant::now()),
             wake: Notify::new(),
         }));
         tasks.spawn(Rounds::new(Arc::clone(&roster.0), leases).run(stop));
@@ -131,6 +134,10 @@ impl Membership for Roster {
         self.0.placement.subscribe()
     }
 
+    fn is_in_time(&self) -> bool {
+        Instant::now() < *self.0.in_time_until()
+    }
+
     async fn drain(&self) -> Result<(), StoreError> {
         self.0.drains.store(true, Ordering::Relaxed);
         self.0.members.drain().await?;
@@ -148,6 +155,10 @@ impl Membership for Roster {
 impl Shared {
     fn visits(&self) -> MutexGuard<'_, BTreeMap<Incarnation, Instant>> {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn in_time_until(&self) -> MutexGuard<'_, Instant> {
+        self.in_time_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn load(&self) -> Load {

@@ -99,6 +99,8 @@ impl Rounds {
         let members = Arc::clone(&self.shared.members);
         if self.beat_due <= self.last_round {
             let Some(pulse) = members.beat(self.shared.load()).await? else { return self.expelled().await };
+            // Counted from before the question was sent: the store's answer may have been long on its way.
+            *self.shared.in_time_until() = self.last_round + Duration::from_millis(self.shared.times.late_after_ms());
             // The pause counts from the start: a slow answer must not make the next one late.
             self.beat_due = self.last_round + Duration::from_millis(self.shared.times.heartbeat_ms);
             self.observer.beat(self.now_ms(), pulse.at);

@@ -30,6 +30,9 @@ pub trait Membership: Send + Sync + 'static {
     /// The newest placement, and its changes. Its view holds this node.
     fn placement(&self) -> watch::Receiver<Arc<Placement>>;
 
+    /// Whether no verdict over this node is possible yet: what it owned at its last heartbeat, it still owns.
+    fn is_in_time(&self) -> bool;
+
     /// Lets the others know that this node gives up what it owns: once it is stored, nothing new is placed here.
     async fn drain(&self) -> Result<(), StoreError>;
 

@@ -136,6 +136,11 @@ impl Membership for Place {
         self.cluster.0.placement.subscribe()
     }
 
+    /// A verdict comes only over a node whose heartbeat is late.
+    fn is_in_time(&self) -> bool {
+        self.cluster.placement().view.member(self.me).is_some()
+    }
+
     async fn drain(&self) -> Result<(), StoreError> {
         self.cluster.change(|view| {
             let me = view.members.iter_mut().filter(|member| member.incarnation == self.me);

@@ -211,3 +211,19 @@ async fn a_member_that_cannot_be_reached_is_looked_at_at_once_and_for_a_while() 
     sleep(Duration::from_secs(60)).await;
     assert!(!looks_at_e() && !cluster.is_dead(e));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_in_time_as_long_as_its_heartbeats_are() {
+    let cluster = MemoryCluster::new(Times::default());
+    let [mut a, b, c] = three(&cluster).await;
+    for _ in 0..100 {
+        assert!(a.roster.is_in_time());
+        sleep(Duration::from_millis(100)).await;
+    }
+    // As if it stood still: what it knew is not what is.
+    a.stop.cancel();
+    sleep(Duration::from_millis(Times::default().late_after_ms())).await;
+    assert!(!a.roster.is_in_time());
+    a.kill().await;
+    drop((b, c));
+}

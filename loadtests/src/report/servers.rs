@@ -17,7 +17,7 @@ use crate::upstream::ScriptArgs;
 pub(super) type Settings<'a> = &'a [(&'a str, String)];
 
 /// What each measurement wants of Onya: room for all sockets, and an end without ceremony.
-const ALWAYS: [(&str, &str); 9] = [
+const ALWAYS: [(&str, &str); 10] = [
     ("PORT", "0"),
     ("ONYA_METRICS__PORT", "0"),
     ("ONYA_CLUSTER__PORT", "0"),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::database::Database;
 use super::error::{of_read, of_write};
 use super::members::try_to_end_sessions;
+use super::planted;
 use super::read;
 use crate::store::Take;
 use crate::store::chain;
@@ -160,7 +161,7 @@ pub(super) async fn claim_within(
         return Ok(owner.map_or(Claim::Free, |owner| Claim::OwnedByOther(Incarnation(owner))));
     }
     let nonce = Uuid::now_v7();
-    let taken: Option<Taken> = sqlx::query_as(include_str!("../queries/take.sql"))
+    let taken: Option<Taken> = sqlx::query_as(planted::take())
         .bind(id.0)
         .bind(incarnation)
         .bind(nonce)

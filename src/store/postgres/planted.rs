@@ -1,4 +1,4 @@
-//! The statement of a batch, and what becomes of it if a fault is planted.
+//! The statements of a batch and of a claim, and what becomes of them if a fault is planted.
 //!
 //! The variants are the obvious ways to write it, and wrong. They are compiled for tests and with the feature `planted`
 //! only; the tests of the race between claims and appends, and the fault campaigns, must find each.
@@ -9,6 +9,8 @@ use onya_actors::ports::{Append, StoreError};
 use sqlx::postgres::PgConnection;
 
 use super::append::APPEND;
+
+const TAKE: &str = include_str!("../queries/take.sql");
 
 /// The statement in force.
 #[cfg(not(feature = "planted"))]
@@ -28,6 +30,23 @@ pub(super) fn append() -> &'static str {
     } else {
         APPEND
     }
+}
+
+/// The statement that takes ownership, for claims.
+#[cfg(not(feature = "planted"))]
+pub(super) const fn take() -> &'static str {
+    TAKE
+}
+
+/// The statement that takes ownership, for claims.
+#[cfg(feature = "planted")]
+pub(super) fn take() -> &'static str {
+    use onya_actors::planted::{Fault, is};
+
+    /// From anybody.
+    const ROB: &str = "UPDATE conversations SET owner = $2, epoch = epoch + 1, nonce = $3 WHERE id = $1 \
+                       RETURNING epoch, last_seq, link, snapshot";
+    if is(Fault::LiveOwnerRobbed) { ROB } else { TAKE }
 }
 
 /// The batch as it is.

@@ -32,7 +32,7 @@ pub fn server(bin: &Path, data: &Path, port: u16) -> Result<Command> {
     for setting in [
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
-        "max_connections=120",
+        "max_connections=200",
         // Processes are killed here, never the machine.
         "fsync=off",
         "full_page_writes=off",

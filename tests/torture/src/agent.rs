@@ -181,7 +181,9 @@ impl Agent {
                 self.note(&Event::LoggedIn { socket, who: self.participant });
             }
             "synced" => {
-                self.scene.synced(socket, true, None, frame);
+                // The answer to `watch` is new to this reader; a node that brings it up to date again goes on from where it is.
+                let asked = ours && frame["reason"] == "new";
+                self.scene.synced(socket, (true, asked), None, frame);
                 if ours {
                     self.watched.synced = true;
                     self.watched.turn_is_open = frame["turn"].is_object();

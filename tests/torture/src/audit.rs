@@ -47,7 +47,7 @@ impl Auditor {
         variables.insert("DATABASE_URL".to_owned(), url);
         let key = folder.join("anchor.key").display().to_string();
         let program = built("onya", "cargo build -p onya")?;
-        let launch = Launch { program, folder: folder.to_owned(), variables };
+        let launch = Launch { name: "auditor".to_owned(), program, folder: folder.to_owned(), variables };
         launch.run(&["anchor", "--new-key", &key]).await?;
         Ok(Self { launch })
     }

@@ -12,35 +12,51 @@ use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::agent::Agent;
 use crate::check::{Violation, check};
 use crate::customer::Customer;
-use crate::history::{self, Counts};
+use crate::history::{self, Counts, Event};
 use crate::nemesis::{Fault, Lengths, Nemesis, RECOVERY};
 use crate::postgres::Postgres;
 use crate::rare::Rare;
+use crate::recovery::Recovery;
 use crate::scene::{Guest, Scene};
 use crate::stage::{Setting, Stage};
 use crate::tables::{Source, Tables};
+
+/// Longest silence that a client bears where there is another node to go to.
+const ELSEWHERE: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// What is tried.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub seed: u64,
+    /// More than one only on PostgreSQL.
+    pub nodes: usize,
     pub program: PathBuf,
     /// The fault that the program has on purpose; then it is not brought to its end.
     pub planted: Option<String>,
-    /// Each strikes so many times, in an order that the seed decides.
+    /// Each strikes so often, in an order that the seed decides.
     pub faults: Vec<Fault>,
-    pub rounds: usize,
+    pub length: Length,
     pub customers: usize,
     pub agents: usize,
     /// Commands acknowledged between two faults, at most.
     pub pause: usize,
     pub limits: Limits,
     pub folder: PathBuf,
+}
+
+/// How long faults strike.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Length {
+    /// Until each has struck so many times.
+    Rounds(usize),
+    /// So long, each as often as the others.
+    Time(Duration),
 }
 
 /// The time limits of the server, and what follows from them.
@@ -51,6 +67,10 @@ pub(crate) struct Limits {
     pub lock_ms: u64,
     /// A hang lasts at least so long.
     pub hang_ms: u64,
+    /// A node stands still, or is cut off, for at least so long and at most so long.
+    pub apart_ms: (u64, u64),
+    /// The time between two heartbeats, until they are stale, and of a lease; nothing means the defaults.
+    pub cluster_ms: Option<(u64, u64, u64)>,
 }
 
 /// How it went.
@@ -61,6 +81,7 @@ pub(crate) struct Outcome {
     pub counts: Counts,
     pub entries: usize,
     pub rare: Rare,
+    pub recovery: Recovery,
     pub violations: Vec<Violation>,
 }
 
@@ -71,7 +92,8 @@ impl Plan {
             ("PORT", "0".to_owned()),
             ("ONYA_METRICS__PORT", "0".to_owned()),
             ("ONYA_CLUSTER__PORT", "0".to_owned()),
-            ("ONYA_NODE__NAME", "torture".to_owned()),
+            ("ONYA_AUTH__SIGNING_KEYS", format!("torture:{}", "5a".repeat(32))),
+            ("ONYA_DRAIN__SOCKETS_WINDOW_MS", "500".to_owned()),
             ("ONYA_LOG__FORMAT", "json".to_owned()),
             ("LOG_LEVEL", "info,onya_actors::conversation=debug".to_owned()),
             ("ONYA_LLM__MOCK__TOKENS_PER_SECOND", "300".to_owned()),
@@ -82,28 +104,66 @@ impl Plan {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if let Some((heartbeat_ms, stale_ms, lease_ms)) = limits.cluster_ms.filter(|_| self.nodes > 1) {
+            let times = [("HEARTBEAT", heartbeat_ms), ("STALE_AFTER", stale_ms), ("LEASE", lease_ms)];
+            variables.extend(times.map(|(name, ms)| (format!("ONYA_CLUSTER__{name}_MS"), ms.to_string())));
+        }
         variables.extend(self.planted.clone().map(|fault| ("PLANTED_FAULT".to_owned(), fault)));
         variables
     }
 
     const fn lengths(&self) -> Lengths {
         let limits = self.limits;
+        let (least, most) = limits.apart_ms;
+        let felt_ms = match self.length {
+            Length::Rounds(_) => limits.statement_ms + limits.acquire_ms + 2 * limits.lock_ms,
+            // There is more to do in the time.
+            Length::Time(_) => 2_000,
+        };
         Lengths {
-            most: Duration::from_millis(limits.statement_ms + limits.acquire_ms + 2 * limits.lock_ms),
+            most: Duration::from_millis(felt_ms),
             hang: Duration::from_millis(limits.hang_ms),
+            apart: (Duration::from_millis(least), Duration::from_millis(most)),
             refusals: 3,
         }
     }
 
-    /// Longest silence that a client bears: the server's answer to a hang comes before.
-    const fn patience(&self) -> Duration {
-        Duration::from_millis(2 * (self.limits.statement_ms + self.limits.acquire_ms + self.limits.lock_ms))
+    /// Longest silence that a client bears: the server's answer to a hang comes before. Where there are other nodes, it
+    /// goes to another one sooner.
+    fn patience(&self) -> Duration {
+        let limits = self.limits;
+        let answered = Duration::from_millis(2 * (limits.statement_ms + limits.acquire_ms + limits.lock_ms));
+        if self.nodes > 1 { answered.min(ELSEWHERE) } else { answered }
     }
 
-    fn schedule(&self, dice: &mut StdRng) -> Vec<Fault> {
-        let mut faults = self.faults.repeat(self.rounds);
-        faults.shuffle(dice);
-        faults
+    /// The faults in their order, as many as will be needed.
+    fn schedule(&self, dice: &mut StdRng) -> Box<dyn Iterator<Item = Fault>> {
+        match self.length {
+            Length::Rounds(rounds) => {
+                let mut faults = self.faults.repeat(rounds);
+                faults.shuffle(dice);
+                Box::new(faults.into_iter())
+            }
+            Length::Time(time) => {
+                let (mut deck, all, until) = (Vec::new(), self.faults.clone(), Instant::now() + time);
+                let mut dice = StdRng::seed_from_u64(dice.random());
+                Box::new(std::iter::from_fn(move || {
+                    if deck.is_empty() {
+                        deck.clone_from(&all);
+                        deck.shuffle(&mut dice);
+                    }
+                    (Instant::now() < until).then(|| deck.pop()).flatten()
+                }))
+            }
+        }
+    }
+
+    /// Waits between two faults are shorter where there is more to do in the time.
+    const fn pause(&self) -> usize {
+        match self.length {
+            Length::Rounds(_) => self.pause,
+            Length::Time(_) => self.pause / 2,
+        }
     }
 }
 
@@ -115,6 +175,7 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
         program: plan.program.clone(),
         variables: plan.variables(),
         faults: &plan.faults,
+        nodes: plan.nodes,
     };
     let mut stage = Stage::set(setting, postgres).await?;
     let over = watch::Sender::new(false);
@@ -123,7 +184,7 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
     over.send_replace(true);
     let source = stage.source(postgres)?;
     if plan.planted.is_none() {
-        timeout(RECOVERY, settle(&mut clients, &source))
+        timeout(RECOVERY, settle(&mut clients, &source, &mut stage))
             .await
             .context("what was begun is not brought to its end")??;
     }
@@ -146,7 +207,7 @@ async fn cast(plan: &Plan, stage: &Stage, over: &watch::Sender<bool>, dice: &mut
     };
     let (mut clients, mut conversations) = (JoinSet::new(), Vec::new());
     for _ in 0..plan.customers {
-        let guest = Guest::visit(stage.address()?).await?;
+        let guest = Guest::visit(scene.address(dice).context("no server")?).await?;
         conversations.push(guest.conversation);
         clients.spawn(Customer::new(scene.clone(), guest, StdRng::seed_from_u64(dice.random())).run());
     }
@@ -163,41 +224,47 @@ async fn strike_often(plan: &Plan, stage: &mut Stage, postgres: Option<&Postgres
     let schedule = plan.schedule(dice);
     let mut nemesis = Nemesis { stage, dice: StdRng::seed_from_u64(dice.random()), lengths: plan.lengths() };
     for fault in schedule {
-        let pause = dice.random_range(1..=plan.pause);
-        let goes_on = nemesis.stage.progress(pause, RECOVERY).await;
-        let broken = plan.planted.is_some();
-        anyhow::ensure!(
-            goes_on || broken,
-            "nothing was acknowledged for {} s before {}",
-            RECOVERY.as_secs(),
-            fault.name()
-        );
-        anyhow::ensure!(!nemesis.stage.has_lost_a_server(), "the server ended by itself before {}", fault.name());
-        let struck = nemesis.inject(fault, postgres).await;
-        struck.with_context(|| fault.name())?;
+        let name = fault.name();
+        let pause = dice.random_range(1..=plan.pause());
+        goes_on(plan, nemesis.stage, pause).await.with_context(|| format!("before {name}"))?;
+        Box::pin(nemesis.inject(fault, postgres)).await.with_context(|| name.clone())?;
         nemesis.stage.anchor().await?;
     }
-    let goes_on = nemesis.stage.progress(plan.pause, RECOVERY).await;
-    anyhow::ensure!(goes_on || plan.planted.is_some(), "nothing was acknowledged after the last fault");
+    goes_on(plan, nemesis.stage, plan.pause()).await.context("after the last fault")
+}
+
+/// Waits until so many more commands are acknowledged. Meanwhile nodes that have been found dead are started again.
+async fn goes_on(plan: &Plan, stage: &mut Stage, more: usize) -> Result<()> {
+    let (goal, start) = (stage.history.counts().acked + more, Instant::now());
+    while start.elapsed() < RECOVERY {
+        stage.look_after().await?;
+        let left = goal.saturating_sub(stage.history.counts().acked);
+        if stage.progress(left, GLANCE).await {
+            return Ok(());
+        }
+    }
+    anyhow::ensure!(plan.planted.is_some(), "nothing was acknowledged for {} s", RECOVERY.as_secs());
     Ok(())
 }
 
 /// Waits until every client has what it wants, and every turn its end.
-async fn settle(clients: &mut JoinSet<()>, source: &Source) -> Result<()> {
-    while clients.join_next().await.is_some() {}
-    while source.open_turns().await? > 0 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+async fn settle(clients: &mut JoinSet<()>, source: &Source, stage: &mut Stage) -> Result<()> {
+    while !clients.is_empty() || source.open_turns().await? > 0 {
+        // Nothing is heard for a moment, or one more has what it wants.
+        let _ = timeout(GLANCE, clients.join_next()).await;
+        stage.look_after().await?;
     }
     Ok(())
 }
 
 fn judge(plan: Plan, backend: &'static str, stage: &Stage, tables: &Tables) -> Result<Outcome> {
-    let history = history::read(&plan.folder.join("history.jsonl"))?;
+    let timed = history::read_timed(&plan.folder.join("history.jsonl"))?;
+    let recovery = Recovery::of(&timed, tables);
+    let history: Vec<Event> = timed.into_iter().map(|(_, event)| event).collect();
     let violations = check(&history, tables, plan.planted.is_none());
-    let log = std::fs::read_to_string(plan.folder.join("onya.log"))?;
-    let rare = Rare::of(&history, tables, (&stage.counters, &log), stage.proxy.as_ref());
+    let rare = Rare::of(&history, tables, (&stage.counters, &stage.logged()?), stage.cut());
     let entries = tables.entries.values().map(Vec::len).sum();
-    Ok(Outcome { backend, counts: stage.history.counts(), entries, rare, violations, plan })
+    Ok(Outcome { backend, counts: stage.history.counts(), entries, rare, recovery, violations, plan })
 }
 
 /// Checks what an earlier campaign has left in a folder.
@@ -208,18 +275,22 @@ pub(crate) fn check_folder(folder: &Path, settled: bool) -> Result<Vec<Violation
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { sent, acked, refused, lost, .. } = self.counts;
+        let Counts { sent, acked, refused, lost, faults, .. } = self.counts;
         let planted = self.plan.planted.as_deref().map(|name| format!(" with {name}")).unwrap_or_default();
-        let faults = self.plan.faults.len() * self.plan.rounds;
+        let nodes = if self.plan.nodes > 1 { format!(", {} nodes", self.plan.nodes) } else { String::new() };
         write!(
             f,
-            "{}{planted}, seed {}: {faults} faults, {sent} sent, {acked} acked, {refused} refused, {lost} lost, {} entries, \
-             {} violations; {}",
+            "{}{nodes}{planted}, seed {}: {faults} faults, {sent} sent, {acked} acked, {refused} refused, {lost} lost, \
+             {} entries, {} violations; {}",
             self.backend,
             self.plan.seed,
             self.entries,
             self.violations.len(),
             self.rare
-        )
+        )?;
+        if !self.recovery.is_empty() {
+            write!(f, "; commands again after {}", self.recovery)?;
+        }
+        Ok(())
     }
 }

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use onya_servers::process::built;
 
-use crate::campaign::{self, Limits, Outcome, Plan};
+use crate::campaign::{self, Length, Limits, Outcome, Plan};
 use crate::nemesis::Fault;
 use crate::output::say;
 use crate::postgres::Postgres;
-use crate::short;
+use crate::{report, short};
 
 /// Fault campaigns against the built server.
 ///
@@ -48,9 +49,15 @@ struct RunArgs {
     /// Not these faults
     #[arg(long, value_enum, value_delimiter = ',')]
     without: Vec<Fault>,
+    /// Nodes; more than one have a Redis too
+    #[arg(long, default_value_t = 1)]
+    nodes: usize,
     /// Times that each fault strikes
     #[arg(long, default_value_t = 4)]
     rounds: usize,
+    /// Faults strike all the time for so long, in seconds, instead of so many times
+    #[arg(long)]
+    seconds: Option<u64>,
     /// Customers
     #[arg(long, default_value_t = 12)]
     customers: usize,
@@ -60,7 +67,7 @@ struct RunArgs {
     /// A program with a planted fault, which must be found: its name, such as ack-before-commit
     #[arg(long, value_name = "NAME")]
     planted: Option<String>,
-    /// Where histories, tables and logs are kept; without it, only those of a campaign that found something are
+    /// Where histories, tables, logs and a report.html are kept; without it, only those of a campaign that found something are
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
 }
@@ -82,9 +89,25 @@ enum Backend {
 
 impl Limits {
     /// For runs that should be over soon.
-    pub(crate) const QUICK: Self = Self { statement_ms: 1_000, acquire_ms: 800, lock_ms: 300, hang_ms: 1_000 };
+    pub(crate) const QUICK: Self = Self {
+        statement_ms: 1_000,
+        acquire_ms: 800,
+        lock_ms: 300,
+        hang_ms: 1_000,
+        apart_ms: (500, 3_000),
+        cluster_ms: Some((500, 2_000, 1_000)),
+    };
     /// The server's defaults.
-    const USUAL: Self = Self { statement_ms: 5_000, acquire_ms: 3_000, lock_ms: 2_000, hang_ms: 30_000 };
+    const USUAL: Self = Self {
+        statement_ms: 5_000,
+        acquire_ms: 3_000,
+        lock_ms: 2_000,
+        hang_ms: 30_000,
+        apart_ms: (2_000, 8_000),
+        cluster_ms: None,
+    };
+    /// The same, with hangs that leave time for other faults.
+    const PRESSED: Self = Self { hang_ms: 2_000, ..Self::USUAL };
 }
 
 impl Cli {
@@ -119,11 +142,23 @@ async fn run(args: RunArgs) -> Result<ExitCode> {
         Backend::Postgres => Some(Postgres::create(folder.path()).await?),
         Backend::Sqlite => None,
     };
-    let mut good = true;
+    let (mut good, mut never_hit) = (true, None);
     for seed in args.seeds.clone() {
         let kept = args.keep.as_deref().unwrap_or(folder.path()).join(format!("seed-{seed}"));
-        let outcome = campaign::run(args.plan(seed, kept)?, postgres.as_ref()).await;
-        good &= report(&args, seed, outcome);
+        let outcome = campaign::run(args.plan(seed, kept.clone())?, postgres.as_ref()).await;
+        if let (Some(_), Ok(outcome)) = (&args.keep, &outcome) {
+            report::write(&kept, outcome)?;
+        }
+        if let Ok(outcome) = &outcome {
+            let missing = outcome.rare.missing(outcome.backend, args.nodes);
+            never_hit.get_or_insert_with(|| missing.clone()).retain(|name| missing.contains(name));
+        }
+        good &= tell(&args, seed, outcome);
+    }
+    // So long as the faults are not counted, the campaigns must have hit everything together.
+    if let Some(never_hit) = never_hit.filter(|_| args.is_whole() && args.seconds.is_some()) {
+        never_hit.iter().for_each(|name| say(&format!("not hit in any campaign: {name}")));
+        good &= never_hit.is_empty();
     }
     drop(postgres);
     if !good && args.keep.is_none() {
@@ -133,12 +168,14 @@ async fn run(args: RunArgs) -> Result<ExitCode> {
 }
 
 /// Prints how it went and, if something was found, how to do it again; whether all is well.
-fn report(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
+fn tell(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
     let good = match &outcome {
         Ok(outcome) => {
             say(&outcome.to_string());
             outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
-            let missing = if args.is_whole() { outcome.rare.missing(outcome.backend) } else { Vec::new() };
+            args.ledger_row(outcome).iter().for_each(|row| say(row));
+            let must_hit = args.is_whole() && args.seconds.is_none();
+            let missing = if must_hit { outcome.rare.missing(outcome.backend, args.nodes) } else { Vec::new() };
             missing.iter().for_each(|name| say(&format!("  not hit: {name}")));
             outcome.violations.is_empty() != args.planted.is_some() && missing.is_empty()
         }
@@ -155,8 +192,11 @@ fn report(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
 
 impl RunArgs {
     fn faults(&self) -> Vec<Fault> {
-        let all = if self.backend == Backend::Postgres { Fault::POSTGRES } else { Fault::SQLITE };
-        let wanted = if self.faults.is_empty() { all.to_vec() } else { self.faults.clone() };
+        let all = match self.backend {
+            Backend::Postgres => Fault::of_nodes(self.nodes),
+            Backend::Sqlite => Fault::SQLITE.to_vec(),
+        };
+        let wanted = if self.faults.is_empty() { all } else { self.faults.clone() };
         wanted.into_iter().filter(|fault| !self.without.contains(fault)).collect()
     }
 
@@ -172,28 +212,51 @@ impl RunArgs {
         };
         Ok(Plan {
             seed,
+            nodes: self.nodes,
             program,
             planted: self.planted.clone(),
             faults: self.faults(),
-            rounds: self.rounds,
+            length: self.seconds.map_or(Length::Rounds(self.rounds), |s| Length::Time(Duration::from_secs(s))),
             customers: self.customers,
             agents: 2,
             pause: 60,
-            limits: if self.quick { Limits::QUICK } else { Limits::USUAL },
+            limits: match (self.quick, self.seconds) {
+                (true, _) => Limits::QUICK,
+                (false, Some(_)) => Limits::PRESSED,
+                (false, None) => Limits::USUAL,
+            },
             folder,
         })
+    }
+
+    /// The row of a long campaign in the ledger of docs/RELIABILITY.md.
+    fn ledger_row(&self, outcome: &Outcome) -> Option<String> {
+        let (seconds, counts) = (self.seconds?, outcome.counts);
+        let asked = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+        let commit = asked.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+        Some(format!(
+            "| `torture run --nodes {} --seconds {seconds}` | {} | PostgreSQL | {} | {} | {} | {} | {} |",
+            self.nodes,
+            commit.trim(),
+            outcome.plan.seed,
+            counts.faults,
+            counts.sent,
+            counts.acked,
+            outcome.violations.len()
+        ))
     }
 
     /// The command that runs one seed again.
     fn replay(&self, seed: u64) -> String {
         let names = |faults: Vec<Fault>| faults.into_iter().map(Fault::name).collect::<Vec<_>>().join(",");
         let backend = if self.backend == Backend::Postgres { "postgres" } else { "sqlite" };
+        let nodes = if self.nodes > 1 { format!(" --nodes {}", self.nodes) } else { String::new() };
+        let length = self.seconds.map_or_else(|| format!("--rounds {}", self.rounds), |s| format!("--seconds {s}"));
         let quick = if self.quick { " --quick" } else { "" };
         let planted = self.planted.as_ref().map(|name| format!(" --planted {name}")).unwrap_or_default();
         format!(
-            "./tests/run exec target/debug/torture run --backend {backend} --seeds {seed} --rounds {} --customers {} \
-             --faults {}{quick}{planted} --keep FOLDER",
-            self.rounds,
+            "./tests/run exec target/debug/torture run --backend {backend}{nodes} --seeds {seed} {length} \
+             --customers {} --faults {}{quick}{planted} --keep FOLDER",
             self.customers,
             names(self.faults()),
         )

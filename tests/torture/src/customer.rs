@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::history::Event;
-use crate::scene::{Cursor, Guest, Scene};
+use crate::scene::{Attempt, Cursor, Guest, Scene};
 use crate::socket::{Heard, Socket};
 
 /// Messages that may wait for their outcome.
@@ -38,6 +38,9 @@ pub(crate) struct Customer {
     stored: Vec<(String, String)>,
     cursor: Option<Cursor>,
     socket: Option<Socket>,
+    /// The socket that was brought up to date last.
+    synced: u64,
+    reply: (u64, Attempt),
     /// How many of those that wait were sent on this socket.
     sent: usize,
     not_before: Option<Instant>,
@@ -65,6 +68,8 @@ impl Customer {
             stored: Vec::new(),
             cursor: None,
             socket: None,
+            synced: 0,
+            reply: (0, (0, 0, 0)),
             sent: 0,
             not_before: None,
         }
@@ -164,7 +169,9 @@ impl Customer {
         let socket = self.socket.as_ref().map_or(0, |socket| socket.number);
         match frame["type"].as_str().unwrap_or_default() {
             "synced" => {
-                self.cursor = self.scene.synced(socket, false, self.cursor.as_ref(), frame);
+                let asked = std::mem::replace(&mut self.synced, socket) != socket;
+                self.cursor = self.scene.synced(socket, (false, asked), self.cursor.as_ref(), frame);
+                self.scene.reply(socket, &mut self.reply, frame);
                 self.leave_queue(&frame["control"], &frame["control_version"]).await;
             }
             "entry" => {
@@ -174,6 +181,7 @@ impl Customer {
                 }
                 self.leave_queue(&frame["control"], &frame["control_version"]).await;
             }
+            "delta" | "reset" => drop(self.scene.reply(socket, &mut self.reply, frame)),
             "ack" => self.acked(frame),
             "refused" => self.refused(frame),
             _ => {}

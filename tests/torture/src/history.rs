@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
+    /// The history begins, at this time of the machine.
+    Began { unix_ms: u64 },
     /// A command was sent, for the first time or again.
     Sent {
         who: Uuid,
@@ -39,6 +42,8 @@ pub(crate) enum Event {
         socket: u64,
         conversation: Uuid,
         staff: bool,
+        /// Whether the reader has asked for it. A node that loses sight of a conversation does it by itself.
+        asked: bool,
         cursor: Option<u64>,
         recovered: bool,
         position: u64,
@@ -46,14 +51,38 @@ pub(crate) enum Event {
     },
     /// A reader was shown a committed entry.
     Shown { socket: u64, conversation: Uuid, entry: Shown },
+    /// A reader was shown something of a reply in progress, for the first time or of another attempt than before.
+    Reply { socket: u64, conversation: Uuid, turn: u64, epoch: u64, attempt: u64 },
     /// Staff was let in on the desk's socket.
     LoggedIn { socket: u64, who: Uuid },
-    /// A server was ready.
-    Started,
+    /// A server of a node was ready.
+    Started { node: String },
+    /// A node came to another standing.
+    Stands { node: String, standing: Standing },
+    /// Nodes were killed, fewer than half of them or not, that owned these conversations under these epochs.
+    Orphaned { minority: bool, conversations: Vec<(Uuid, u64)> },
+    /// A node was told to drain in the middle of so many replies.
+    Drained { node: String, open_turns: u64 },
     /// A server says what it had read when it became the owner.
     Claimed { conversation: Uuid, epoch: u64, seq: u64 },
-    /// The nemesis did something.
+    /// The nemesis does something.
     Fault { name: String },
+    /// It has done it.
+    FaultEnded,
+}
+
+/// How a node stands, as whoever starts and stops it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    Up,
+    Frozen,
+    Draining,
+    Dead,
+}
+
+impl Standing {
+    pub(crate) const ALL: [Self; 4] = [Self::Up, Self::Frozen, Self::Draining, Self::Dead];
 }
 
 /// A committed entry as a reader was shown it.
@@ -90,6 +119,7 @@ pub(crate) struct Counts {
     /// Those among them that may be tried again: the store takes nothing just now, or nobody knows.
     pub put_off: usize,
     pub lost: usize,
+    pub faults: usize,
 }
 
 /// A history that is being written.
@@ -110,7 +140,11 @@ struct Line<E> {
 impl History {
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(Self { out: Mutex::new(BufWriter::new(file)), counts: watch::Sender::default(), began: Instant::now() })
+        let out = Mutex::new(BufWriter::new(file));
+        let history = Self { out, counts: watch::Sender::default(), began: Instant::now() };
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        history.note(&Event::Began { unix_ms: u64::try_from(unix.as_millis())? });
+        Ok(history)
     }
 
     pub(crate) fn note(&self, event: &Event) {
@@ -128,6 +162,7 @@ impl History {
                 counts.put_off += usize::from(code == "busy" || code == "unknown");
             }
             Event::Lost { .. } => counts.lost += 1,
+            Event::Fault { .. } => counts.faults += 1,
             _ => {}
         });
     }
@@ -149,6 +184,15 @@ impl History {
 
 /// Reads a history back.
 pub(crate) fn read(path: &Path) -> Result<Vec<Event>> {
+    Ok(read_timed(path)?.into_iter().map(|(_, event)| event).collect())
+}
+
+/// The same, each event with the milliseconds since the beginning.
+pub(crate) fn read_timed(path: &Path) -> Result<Vec<(u64, Event)>> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    BufReader::new(file).lines().map(|line| Ok(serde_json::from_str::<Line<Event>>(&line?)?.event)).collect()
+    let line = |line: std::io::Result<String>| {
+        let Line { at_ms, event } = serde_json::from_str::<Line<Event>>(&line?)?;
+        Ok((at_ms, event))
+    };
+    BufReader::new(file).lines().map(line).collect()
 }

@@ -2,8 +2,8 @@
 //!
 //! [`campaign`] is the play: [`customer`] and [`agent`] talk to the server over sockets and note in the [`history`] what
 //! they did and saw, the [`nemesis`] breaks things, [`check`] holds history and final [`tables`] against the promises, and
-//! [`rare`] counts whether the events were hit that make a campaign worth something. [`stage`] has the processes and what
-//! lies between them, and [`audit`] has the program anchor and verify its chains. It knows nothing of the server but its protocol, its tables and its log; no promise is kept here.
+//! [`rare`] counts whether the events were hit that make a campaign worth something. [`stage`] has the nodes and what
+//! lies between them, [`recovery`] how long conversations of killed nodes waited, [`report`] draws it all, and [`audit`] has the program anchor and verify its chains. It knows nothing of the server but its protocol, its tables and its log; no promise is kept here.
 //! `docs/RELIABILITY.md` says how to run it and what has been run.
 
 mod agent;
@@ -14,11 +14,16 @@ mod cli;
 mod customer;
 mod disk;
 mod history;
+mod line;
 mod nemesis;
+mod node;
 mod output;
 mod postgres;
 mod proxy;
 mod rare;
+mod recovery;
+mod redis;
+mod report;
 mod scene;
 mod server;
 mod short;

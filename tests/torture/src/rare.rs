@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::history::Event;
-use crate::proxy::Proxy;
 use crate::server::Counters;
 use crate::tables::Tables;
 
 /// What an owner logs whose append is refused because of its fence.
 const FENCED: &str = "fenced: another owner has the conversation";
+
+/// What a node logs on whose word another one is dead.
+const VERDICT: &str = "a member was found dead";
 
 /// How often each happened.
 #[derive(Debug, Default)]
@@ -33,15 +35,28 @@ pub(crate) struct Rare {
     resumed: u64,
     /// Connections that were cut as ordered.
     cut: u64,
+    nodes: OnNodes,
+}
+
+/// What only happens where there are several nodes.
+#[derive(Debug, Default)]
+struct OnNodes {
+    /// A conversation was taken over from a dead node by another one.
+    inherited: u64,
+    /// The same, in the middle of a reply.
+    inherited_reply: u64,
+    /// A reader was brought up to date again by its node.
+    moved: u64,
+    /// A node was told to drain in the middle of a reply.
+    drained_reply: u64,
+    /// A member was found dead by the others.
+    verdicts: u64,
+    /// A command was refused for the time being.
+    busy: u64,
 }
 
 impl Rare {
-    pub(crate) fn of(
-        history: &[Event],
-        tables: &Tables,
-        (counters, log): (&Counters, &str),
-        proxy: Option<&Proxy>,
-    ) -> Self {
+    pub(crate) fn of(history: &[Event], tables: &Tables, (counters, log): (&Counters, &str), cut: usize) -> Self {
         let outcome = |name: &str| {
             counters.get(&format!("onya_append_outcomes_total{{outcome=\"{name}\"}}")).copied().unwrap_or_default()
         };
@@ -59,24 +74,52 @@ impl Rare {
             dead_letters: tables.dead_letters as u64,
             taken_over: count(|turn| turn.outcome.as_deref() == Some("taken_over")),
             resumed: count(|turn| turn.attempt > 1),
-            cut: proxy.map_or(0, |proxy| proxy.done() as u64),
+            cut: cut as u64,
+            nodes: OnNodes::of(history, tables, log),
         }
     }
 
-    /// Those that a campaign on this database should have hit and has not.
-    pub(crate) fn missing(&self, backend: &str) -> Vec<&'static str> {
-        let shared = [
-            ("a repeat answered from the table", self.repeated),
-            ("an unknown outcome that was stored", self.unknown_stored),
-            ("an unknown outcome that was not", self.unknown_absent),
-            ("a batch taken apart", self.bisected),
-            ("a dead letter", self.dead_letters),
-            ("a takeover with an open turn", self.taken_over),
-            ("a turn gone on with by another owner", self.resumed),
-        ];
-        // One process owns everything on SQLite.
-        let fenced = (backend == "postgres").then_some(("a fenced append", self.fenced));
-        shared.into_iter().chain(fenced).filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+    /// Those that a campaign on this database, or on several nodes, should have hit and has not.
+    pub(crate) fn missing(&self, backend: &str, nodes: usize) -> Vec<&'static str> {
+        let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, .. } = self.nodes;
+        let wanted = if nodes > 1 {
+            vec![
+                ("a fenced append", self.fenced),
+                ("a reply gone on with by another node", inherited_reply),
+                ("a reader brought up to date again", moved),
+                ("a drain in the middle of a reply", drained_reply),
+                ("a verdict", verdicts),
+                ("a command refused as busy", busy),
+            ]
+        } else {
+            vec![
+                ("a repeat answered from the table", self.repeated),
+                ("an unknown outcome that was stored", self.unknown_stored),
+                ("an unknown outcome that was not", self.unknown_absent),
+                ("a batch taken apart", self.bisected),
+                ("a dead letter", self.dead_letters),
+                ("a takeover with an open turn", self.taken_over),
+                ("a turn gone on with by another owner", self.resumed),
+                // One process owns everything on SQLite.
+                ("a fenced append", if backend == "postgres" { self.fenced } else { 1 }),
+            ]
+        };
+        wanted.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+    }
+}
+
+impl OnNodes {
+    fn of(history: &[Event], tables: &Tables, log: &str) -> Self {
+        let count = |is_so: fn(&Event) -> bool| history.iter().filter(|event| is_so(event)).count() as u64;
+        let inherited = || tables.takings.iter().filter(|taking| taking.is_from_another());
+        Self {
+            inherited: inherited().count() as u64,
+            inherited_reply: inherited().filter(|taking| taking.turn_was_open).count() as u64,
+            moved: count(|event| matches!(event, Event::Synced { asked: false, .. })),
+            drained_reply: count(|event| matches!(event, Event::Drained { open_turns: 1.., .. })),
+            verdicts: log.matches(VERDICT).count() as u64,
+            busy: count(|event| matches!(event, Event::Refused { code, .. } if code == "busy")),
+        }
     }
 }
 
@@ -104,11 +147,20 @@ fn unknown(history: &[Event]) -> (u64, u64) {
 impl fmt::Display for Rare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { repeated, unknown_stored, unknown_absent, fenced, locked, bisected, .. } = self;
-        let Self { dead_letters, taken_over, resumed, cut, .. } = self;
+        let Self { dead_letters, taken_over, resumed, cut, nodes, .. } = self;
         write!(
             f,
             "repeated {repeated}, unknown {unknown_stored} stored and {unknown_absent} not, fenced {fenced}, locked {locked}, \
              bisected {bisected}, dead letters {dead_letters}, taken over {taken_over}, resumed {resumed}, cut {cut}"
+        )?;
+        let OnNodes { inherited, inherited_reply, moved, drained_reply, verdicts, busy } = nodes;
+        if *inherited + *moved == 0 {
+            return Ok(());
+        }
+        write!(
+            f,
+            ", inherited {inherited}, in a reply {inherited_reply}, moved {moved}, drained in a reply {drained_reply}, \
+             verdicts {verdicts}, busy {busy}"
         )
     }
 }

@@ -41,6 +41,9 @@ pub(crate) struct Cursor {
     pub seq: u64,
 }
 
+/// A turn, the epoch of its owner, and the number of the attempt.
+pub(crate) type Attempt = (u64, u64, u64);
+
 impl Scene {
     pub(crate) fn is_over(&self) -> bool {
         *self.over.borrow()
@@ -53,10 +56,16 @@ impl Scene {
         moved
     }
 
+    /// One of the servers.
+    pub(crate) fn address(&self, dice: &mut StdRng) -> Option<SocketAddr> {
+        let there = self.addresses.borrow();
+        (!there.is_empty()).then(|| there[dice.random_range(0..there.len())])
+    }
+
     /// A socket to one of the servers, once there is one.
     pub(crate) async fn socket(&mut self, dice: &mut StdRng, path: &str, hello: Value) -> Option<Socket> {
-        let there = self.addresses.wait_for(|addresses| !addresses.is_empty()).await.ok()?.clone();
-        let address = there[dice.random_range(0..there.len())];
+        self.addresses.wait_for(|addresses| !addresses.is_empty()).await.ok()?;
+        let address = self.address(dice)?;
         let socket = Socket::open(address, path, hello).await;
         if socket.is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -64,20 +73,39 @@ impl Scene {
         socket
     }
 
-    /// Notes a synchronisation; where the reader's copy ends now.
-    pub(crate) fn synced(&self, socket: u64, staff: bool, cursor: Option<&Cursor>, frame: &Value) -> Option<Cursor> {
+    /// Notes a synchronisation, which the reader has `asked` for or not; where its copy ends now.
+    pub(crate) fn synced(
+        &self,
+        socket: u64,
+        (staff, asked): (bool, bool),
+        cursor: Option<&Cursor>,
+        frame: &Value,
+    ) -> Option<Cursor> {
         let entries = frame["entries"].as_array()?;
         let position = frame["position"].as_u64()?;
         self.history.note(&Event::Synced {
             socket,
             conversation: frame["conversation"].as_str()?.parse().ok()?,
             staff,
+            asked,
             cursor: cursor.map(|cursor| cursor.seq),
             recovered: frame["recovered"] == true,
             position,
             entries: entries.iter().map(Shown::of).collect(),
         });
         Some(Cursor { history_epoch: frame["history_epoch"].as_str()?.to_owned(), seq: position })
+    }
+
+    /// Notes of which attempt a reply is shown, if it is another one than before: that is `last`, with the socket.
+    pub(crate) fn reply(&self, socket: u64, last: &mut (u64, Attempt), frame: &Value) -> Option<()> {
+        let reply = if frame["type"] == "synced" { &frame["turn"] } else { frame };
+        let conversation = frame["conversation"].as_str()?.parse().ok()?;
+        let (turn, epoch, attempt) = (reply["turn"].as_u64()?, reply["epoch"].as_u64()?, reply["attempt"].as_u64()?);
+        if *last != (socket, (turn, epoch, attempt)) {
+            *last = (socket, (turn, epoch, attempt));
+            self.history.note(&Event::Reply { socket, conversation, turn, epoch, attempt });
+        }
+        Some(())
     }
 
     /// Notes a committed entry that was shown.

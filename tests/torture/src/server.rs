@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use onya_servers::process::{Kin, PATIENCE, mortal};
+use rustix::process::Signal;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -20,7 +21,10 @@ const RESTART: Duration = Duration::from_millis(200);
 const ATTEMPTS: usize = 5;
 
 /// How a server is started.
+#[derive(Clone)]
 pub(crate) struct Launch {
+    /// The node's name.
+    pub name: String,
     pub program: PathBuf,
     pub folder: PathBuf,
     pub variables: BTreeMap<String, String>,
@@ -40,12 +44,12 @@ impl Launch {
     fn command(&self) -> Command {
         let mut command = mortal("KILL");
         command.arg(&self.program).current_dir(&self.folder).env_clear();
-        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(&self.variables);
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("ONYA_NODE__NAME", &self.name).envs(&self.variables);
         command
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.join("onya.log")
+        self.folder.join(format!("{}.log", self.name))
     }
 
     /// Starts it and waits until it is ready. One that cannot reach its database ends, and is started again, as whoever
@@ -91,17 +95,27 @@ impl Launch {
         Ok(self.command().args(arguments).output().await?)
     }
 
-    /// What all servers have said about their claims.
-    pub(crate) fn claims(&self) -> Result<Vec<Event>> {
-        Ok(claims_in(&std::fs::read_to_string(self.log())?))
+    /// What all its servers have said.
+    pub(crate) fn logged(&self) -> Result<String> {
+        let log = self.log();
+        std::fs::read_to_string(&log).with_context(|| format!("{} cannot be read", log.display()))
     }
 }
 
 impl Server {
-    /// Ends it without a warning, after a last look at its counters.
-    pub(crate) async fn kill(mut self, counters: &mut Counters) -> Result<()> {
-        self.count(counters).await;
+    /// Ends it without a warning.
+    pub(crate) async fn kill(mut self) -> Result<()> {
         self.process.kill().await
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Waits until it has ended by itself; its exit code.
+    pub(crate) async fn stopped(mut self) -> Result<Option<i32>> {
+        self.process.ended().await?;
+        Ok(self.process.status().and_then(|status| status.code()))
     }
 
     /// Adds what its counters show.
@@ -118,8 +132,9 @@ impl Server {
         }
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.process.has_ended()
+    /// The exit code, if it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<Option<i32>> {
+        self.process.status().map(|status| status.code())
     }
 }
 
@@ -130,7 +145,7 @@ fn announced(line: &str) -> Option<(SocketAddr, SocketAddr)> {
 }
 
 /// The claims that a log in JSON tells of. A line that a kill has cut short says nothing.
-fn claims_in(log: &str) -> Vec<Event> {
+pub(crate) fn claims_in(log: &str) -> Vec<Event> {
     let claim = |line: &str| {
         let line: Value = serde_json::from_str(line).ok().filter(|line: &Value| line["message"] == "claimed")?;
         let conversation = line["conversation"].as_str()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! The short run of the test command: a campaign on each database, and one for each planted fault.
+//! The short run of the test command: a campaign on each database, one on several nodes, and one for each planted fault.
 //!
 //! It is bounded by what happens and not by time, and asserts promises only. A campaign on the program as it is must find
 //! nothing, and every rare event must be hit. One with a planted fault must find it, as the promise that it breaks. Not
@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use futures::stream::{self, StreamExt as _};
 use onya_servers::process::built;
 
-use crate::campaign::{self, Limits, Plan};
+use crate::campaign::{self, Length, Limits, Plan};
 use crate::cli::exit_code;
 use crate::nemesis::Fault;
 use crate::output::say;
@@ -24,9 +24,43 @@ const SIDE_BY_SIDE: usize = 4;
 /// Campaigns in which a planted fault must have come to light, and every rare event must have been hit.
 const TRIES: u64 = 6;
 
+/// What a sound program is put through.
+struct Sound {
+    name: &'static str,
+    nodes: usize,
+    faults: &'static [Fault],
+    rounds: usize,
+}
+
+const ON_POSTGRES: Sound = Sound { name: "postgres", nodes: 1, faults: Fault::POSTGRES, rounds: 1 };
+const ON_SQLITE: Sound = Sound { name: "sqlite", nodes: 1, faults: Fault::SQLITE, rounds: 3 };
+const ON_NODES: Sound = Sound {
+    name: "nodes",
+    nodes: NODES,
+    faults: &[
+        Fault::KillNode,
+        Fault::KillMost,
+        // Twice: to come back just when there is something to store is rare.
+        Fault::FreezeNode,
+        Fault::FreezeNode,
+        Fault::DrainNode,
+        Fault::RestartRedis,
+        Fault::FreezeRedis,
+        Fault::FlushRedis,
+        Fault::CutRedis,
+        Fault::CutLinks,
+        Fault::MuteLinks,
+        Fault::PartNodes,
+        Fault::Hang,
+    ],
+    rounds: 1,
+};
+const NODES: usize = 3;
+
 /// A planted fault, what brings it to light, and the promise that is then broken.
 struct Planted {
     name: &'static str,
+    nodes: usize,
     faults: &'static [Fault],
     rounds: usize,
     customers: usize,
@@ -35,7 +69,7 @@ struct Planted {
 }
 
 const fn planted(name: &'static str, faults: &'static [Fault], rounds: usize, promise: u8) -> Planted {
-    Planted { name, faults, rounds, customers: 6, pause: 60, promise }
+    Planted { name, nodes: 1, faults, rounds, customers: 6, pause: 60, promise }
 }
 
 /// They share one PostgreSQL, so a fault here must be one that only its own campaign feels.
@@ -53,18 +87,28 @@ const PLANTED: &[Planted] = &[
     planted("unchained-entry", &[Fault::KillServer], 1, 11),
 ];
 
+/// Of several nodes.
+const PLANTED_ON_NODES: &[Planted] = &[
+    Planted { nodes: NODES, ..planted("live-owner-robbed", &[Fault::DrainNode, Fault::KillServer], 1, 13) },
+    Planted { nodes: NODES, ..planted("stale-read", &[Fault::FreezeNode], 4, 12) },
+];
+
 pub(crate) async fn run() -> Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("onya-torture.").tempdir()?;
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
     let onya = built("onya", "cargo build -p onya")?;
     let planted = built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?;
     let postgres = Postgres::create(folder.path()).await?;
-    let (first, second) = tokio::join!(holds(&onya, folder.path(), Some(&postgres)), holds(&onya, folder.path(), None));
+    let place = (onya.as_path(), folder.path());
+    let (first, second) = tokio::join!(holds(&ON_POSTGRES, place, Some(&postgres)), holds(&ON_SQLITE, place, None));
     let mut good = first.context("on postgres")? & second.context("on sqlite")?;
-    let campaigns = PLANTED.iter().map(|fault| catch(fault, &planted, folder.path(), &postgres));
-    let caught: Vec<Result<bool>> = stream::iter(campaigns).buffer_unordered(SIDE_BY_SIDE).collect().await;
-    for caught in caught {
-        good &= caught?;
+    good &= holds(&ON_NODES, place, Some(&postgres)).await.context("on several nodes")?;
+    for (faults, side_by_side) in [(PLANTED, SIDE_BY_SIDE), (PLANTED_ON_NODES, 1)] {
+        let campaigns = faults.iter().map(|fault| catch(fault, &planted, folder.path(), &postgres));
+        let caught: Vec<Result<bool>> = stream::iter(campaigns).buffer_unordered(side_by_side).collect().await;
+        for caught in caught {
+            good &= caught?;
+        }
     }
     drop(postgres);
     if !good {
@@ -74,20 +118,20 @@ pub(crate) async fn run() -> Result<ExitCode> {
 }
 
 /// Runs campaigns until every rare event was hit; each must find nothing.
-async fn holds(program: &Path, folder: &Path, postgres: Option<&Postgres>) -> Result<bool> {
+async fn holds(sound: &Sound, (program, folder): (&Path, &Path), postgres: Option<&Postgres>) -> Result<bool> {
     let mut missing = None;
     for seed in SEED..SEED + TRIES {
-        let outcome = Box::pin(campaign::run(sound(seed, program, folder, postgres.is_some()), postgres)).await?;
+        let outcome = Box::pin(campaign::run(sound.plan(seed, program, folder), postgres)).await?;
         say(&outcome.to_string());
         if !outcome.violations.is_empty() {
             outcome.violations.iter().take(20).for_each(|violation| say(&format!("  {violation}")));
             say(&format!(
-                "again: ./tests/run exec target/debug/torture run --quick --backend {} --seeds {seed}",
-                outcome.backend
+                "again: ./tests/run exec target/debug/torture run --quick --backend {} --nodes {} --seeds {seed}",
+                outcome.backend, sound.nodes
             ));
             return Ok(false);
         }
-        let not_hit = outcome.rare.missing(outcome.backend);
+        let not_hit = outcome.rare.missing(outcome.backend, sound.nodes);
         let missing = missing.get_or_insert_with(|| not_hit.clone());
         missing.retain(|name| not_hit.contains(name));
         if missing.is_empty() {
@@ -98,20 +142,21 @@ async fn holds(program: &Path, folder: &Path, postgres: Option<&Postgres>) -> Re
     Ok(false)
 }
 
-fn sound(seed: u64, program: &Path, folder: &Path, on_postgres: bool) -> Plan {
-    let (name, faults, rounds) =
-        if on_postgres { ("postgres", Fault::POSTGRES, 1) } else { ("sqlite", Fault::SQLITE, 3) };
-    Plan {
-        seed,
-        program: program.to_owned(),
-        planted: None,
-        faults: faults.to_vec(),
-        rounds,
-        customers: 6,
-        agents: 1,
-        pause: 60,
-        limits: Limits::QUICK,
-        folder: folder.join(format!("{name}-{seed}")),
+impl Sound {
+    fn plan(&self, seed: u64, program: &Path, folder: &Path) -> Plan {
+        Plan {
+            seed,
+            nodes: self.nodes,
+            program: program.to_owned(),
+            planted: None,
+            faults: self.faults.to_vec(),
+            length: Length::Rounds(self.rounds),
+            customers: 6,
+            agents: 1,
+            pause: 60,
+            limits: Limits::QUICK,
+            folder: folder.join(format!("{}-{seed}", self.name)),
+        }
     }
 }
 
@@ -119,10 +164,11 @@ async fn catch(fault: &Planted, program: &Path, folder: &Path, postgres: &Postgr
     for seed in SEED..SEED + TRIES {
         let plan = Plan {
             seed,
+            nodes: fault.nodes,
             program: program.to_owned(),
             planted: Some(fault.name.to_owned()),
             faults: fault.faults.to_vec(),
-            rounds: fault.rounds,
+            length: Length::Rounds(fault.rounds),
             customers: fault.customers,
             agents: 1,
             pause: fault.pause,

@@ -1,4 +1,4 @@
-//! Everything that a campaign plays on: servers, their database, and the line between them.
+//! Everything that a campaign plays on: nodes, their database, their Redis, and the lines between them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,29 +15,34 @@ use tokio::time::timeout;
 use crate::audit::{self, Auditor, Verified};
 use crate::customer::POISON;
 use crate::disk::Disk;
-use crate::history::{Event, History};
+use crate::history::{Event, History, Standing};
+use crate::line::Line;
 use crate::nemesis::{Fault, OURS};
+use crate::node::Node;
 use crate::postgres::{Postgres, execute};
 use crate::proxy::Proxy;
-use crate::server::{Counters, Launch, Server};
-use crate::tables::Source;
+use crate::redis::Redis;
+use crate::server::{Counters, Launch, claims_in};
+use crate::tables::{Source, WATCH_OWNERS};
 
 /// Size of the disk below SQLite's file.
 const DISK_MIB: usize = 64;
+/// What a server ends with that others have found dead, or whose name another one has taken.
+pub(crate) const FOUND_DEAD: Option<i32> = Some(70);
 
 /// Everything that a campaign plays on.
 pub(crate) struct Stage {
     pub history: Arc<History>,
     pub addresses: watch::Sender<Vec<SocketAddr>>,
-    pub proxy: Option<Proxy>,
+    pub nodes: Vec<Node>,
+    /// Only where there are several nodes.
+    pub redis: Option<Redis>,
     /// The small disk below SQLite's file; that of PostgreSQL belongs to its server.
     pub disk: Option<Disk>,
     /// The name of the database on PostgreSQL.
     pub database: String,
     pub counters: Counters,
-    launch: Launch,
     auditor: Auditor,
-    servers: Vec<Server>,
 }
 
 /// What is played on.
@@ -46,47 +51,71 @@ pub(crate) struct Setting<'a> {
     pub program: PathBuf,
     pub variables: BTreeMap<String, String>,
     pub faults: &'a [Fault],
+    /// More than one only on PostgreSQL.
+    pub nodes: usize,
 }
 
 impl Stage {
-    /// Makes a database and starts a server on it.
+    /// Makes a database and starts the nodes on it.
     pub(crate) async fn set(setting: Setting<'_>, postgres: Option<&Postgres>) -> Result<Self> {
-        let Setting { folder, program, mut variables, faults } = setting;
+        let Setting { folder, program, mut variables, faults, nodes } = setting;
         anyhow::ensure!(!folder.exists(), "{} holds another campaign", folder.display());
         std::fs::create_dir_all(folder)?;
         let history = Arc::new(History::create(&folder.join("history.jsonl"))?);
-        let (mut proxy, mut disk, mut database) = (None, None, String::new());
-        match postgres {
+        let (mut disk, mut database) = (None, String::new());
+        let direct = match postgres {
             Some(server) => {
                 database = format!("torture_{}", uuid::Uuid::now_v7().simple());
                 execute(&mut server.control("postgres").await?, format!("CREATE DATABASE {database}")).await?;
-                let line = Proxy::start(server.port()).await?;
-                variables.insert("DATABASE_URL".to_owned(), url(line.port(), &database));
-                proxy = Some(line);
+                server.url(&database)
             }
             None => {
+                anyhow::ensure!(nodes == 1, "several nodes need PostgreSQL");
                 if faults.contains(&Fault::DiskFull) {
                     disk = Some(Disk::mount(folder, DISK_MIB)?);
                 }
-                let place = disk.as_ref().map_or(folder, Disk::path).join("onya.db");
-                variables.insert("DATABASE_URL".to_owned(), format!("sqlite://{}", place.display()));
+                format!("sqlite://{}", disk.as_ref().map_or(folder, Disk::path).join("onya.db").display())
             }
-        }
-        let direct = postgres.map(|server| server.url(&database)).or_else(|| variables.get("DATABASE_URL").cloned());
-        let auditor = Auditor::new(folder, direct.context("no database")?).await?;
+        };
+        let auditor = Auditor::new(folder, direct.clone()).await?;
         variables.extend(audit::settings(folder));
-        let launch = Launch { program, folder: folder.to_owned(), variables };
-        let addresses = watch::Sender::new(Vec::new());
-        let servers = Vec::new();
-        let counters = Counters::new();
-        let mut stage = Self { history, addresses, proxy, disk, database, counters, launch, auditor, servers };
-        stage.launch.run(&["migrate", "up"]).await?;
+        variables.insert("DATABASE_URL".to_owned(), direct);
+        let redis = if nodes > 1 { Some(Redis::start(folder).await?) } else { None };
+        let (addresses, counters) = (watch::Sender::new(Vec::new()), Counters::new());
+        let mut stage = Self { history, addresses, nodes: Vec::new(), redis, disk, database, counters, auditor };
+        let launch = Launch { name: String::new(), program, folder: folder.to_owned(), variables };
+        launch.run(&["migrate", "up"]).await?;
+        for number in 0..nodes {
+            let name = format!("onya-{number}");
+            let node = stage.node(Launch { name, ..launch.clone() }, postgres).await?;
+            stage.nodes.push(node);
+        }
         stage.poison(postgres).await?;
-        stage.add_server().await?;
+        for number in 0..nodes {
+            stage.start(number).await?;
+        }
         Ok(stage)
     }
 
-    /// From now on there are texts that cannot be stored.
+    /// A node with its lines. A single one has none to others.
+    async fn node(&self, mut launch: Launch, postgres: Option<&Postgres>) -> Result<Node> {
+        let mut set = |name: &str, value: String| drop(launch.variables.insert(name.to_owned(), value));
+        let (mut store, mut redis, mut link) = (None, None, None);
+        if let Some(server) = postgres {
+            let line = Proxy::start(server.port()).await?;
+            set("DATABASE_URL", url(line.port(), &self.database));
+            store = Some(line);
+        }
+        if let Some(server) = &self.redis {
+            let (to_redis, to_node) = (Line::start(server.port()).await?, Line::start(0).await?);
+            set("REDIS_URL", format!("redis://127.0.0.1:{}", to_redis.port()));
+            set("ONYA_CLUSTER__ADVERTISE", format!("127.0.0.1:{}", to_node.port()));
+            (redis, link) = (Some(to_redis), Some(to_node));
+        }
+        Ok(Node { store, redis, link, launch, servers: Vec::new(), drains: false })
+    }
+
+    /// From now on there are texts that cannot be stored, and on PostgreSQL each change of owner is noted.
     async fn poison(&self, postgres: Option<&Postgres>) -> Result<()> {
         let unlucky = "% 60 61\"%";
         match postgres {
@@ -95,7 +124,9 @@ impl Stage {
                     "ALTER TABLE entries ADD CONSTRAINT poison CHECK \
                      (body NOT LIKE '%{POISON} %' AND NOT (kind = 'turn_ended' AND body LIKE '{unlucky}'))"
                 );
-                execute(&mut server.control(&self.database).await?, check).await
+                let mut control = server.control(&self.database).await?;
+                execute(&mut control, check).await?;
+                execute(&mut control, WATCH_OWNERS.to_owned()).await
             }
             None => {
                 let mut file = SqliteConnection::connect(&self.sqlite_url()?).await?;
@@ -110,33 +141,68 @@ impl Stage {
         }
     }
 
-    /// Starts one more server under the same name; the number of the one before it.
-    pub(crate) async fn add_server(&mut self) -> Result<usize> {
-        let started = self.launch.start().await?;
-        self.servers.push(started);
-        self.history.note(&Event::Started);
+    /// Starts a server under the name of a node, beside the one that may be there.
+    pub(crate) async fn start(&mut self, node: usize) -> Result<()> {
+        self.nodes[node].start().await?;
+        self.history.note(&Event::Started { node: self.nodes[node].name().to_owned() });
         self.announce();
-        Ok(self.servers.len().saturating_sub(2))
+        Ok(())
     }
 
-    /// Kills a server.
-    pub(crate) async fn remove_server(&mut self, number: usize) -> Result<()> {
-        let killed = self.servers.remove(number);
+    /// Kills all servers of some nodes, after a last look at their counters.
+    pub(crate) async fn kill(&mut self, nodes: &[usize]) -> Result<()> {
+        let mut killed = Vec::new();
+        for node in nodes {
+            self.nodes[*node].count(&mut self.counters).await;
+        }
+        for node in nodes {
+            killed.append(&mut self.nodes[*node].servers);
+            self.stands(*node, Standing::Dead);
+        }
         self.announce();
-        killed.kill(&mut self.counters).await
+        for server in killed {
+            server.kill().await?;
+        }
+        Ok(())
     }
 
-    /// Kills the server and starts another one. Meanwhile an anchor is made: a server on SQLite keeps the file of anchors
-    /// to itself.
-    pub(crate) async fn replace_server(&mut self) -> Result<()> {
-        self.remove_server(0).await?;
-        self.auditor.anchor().await?;
-        self.add_server().await.map(drop)
+    /// Kills the older of two servers under one name; it may have found out by itself.
+    pub(crate) async fn kill_older(&mut self, node: usize) -> Result<()> {
+        let older = self.nodes[node].servers.remove(0);
+        self.announce();
+        older.count(&mut self.counters).await;
+        older.kill().await
+    }
+
+    /// Starts nodes again that have ended, as whoever looks after them would. A single one may not end by itself.
+    pub(crate) async fn look_after(&mut self) -> Result<()> {
+        for number in 0..self.nodes.len() {
+            for code in self.nodes[number].ended() {
+                let name = self.nodes[number].name();
+                let expected = self.nodes.len() > 1 && code == FOUND_DEAD;
+                anyhow::ensure!(expected, "{name} ended by itself with {code:?}, see {name}.log");
+                self.stands(number, Standing::Dead);
+            }
+            if self.nodes[number].servers.is_empty() {
+                self.announce();
+                self.start(number).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn stands(&self, node: usize, standing: Standing) {
+        self.history.note(&Event::Stands { node: self.nodes[node].name().to_owned(), standing });
     }
 
     /// Signs where the chains end now, if that can be done beside a server.
     pub(crate) async fn anchor(&self) -> Result<()> {
-        if self.proxy.is_some() { self.auditor.anchor().await } else { Ok(()) }
+        if self.nodes[0].store.is_some() { self.anchor_alone().await } else { Ok(()) }
+    }
+
+    /// The same, while no server may be in the way.
+    pub(crate) async fn anchor_alone(&self) -> Result<()> {
+        self.auditor.anchor().await
     }
 
     /// What the program itself says of the chains, once all servers are gone.
@@ -144,18 +210,14 @@ impl Stage {
         self.auditor.verify().await
     }
 
-    fn announce(&self) {
-        self.addresses.send_replace(self.servers.iter().map(|server| server.address).collect());
-    }
-
-    /// The newest server's address.
-    pub(crate) fn address(&self) -> Result<SocketAddr> {
-        self.servers.last().map(|server| server.address).context("no server")
+    /// Tells clients where servers are.
+    pub(crate) fn announce(&self) {
+        self.addresses.send_replace(self.nodes.iter().flat_map(Node::addresses).collect());
     }
 
     /// A token for staff.
     pub(crate) async fn staff_token(&self, name: &str) -> Result<String> {
-        self.launch.run(&["token", "--role", "agent", "--name", name]).await
+        self.nodes[0].launch.run(&["token", "--role", "agent", "--name", name]).await
     }
 
     /// Waits until so many commands more are acknowledged; whether they were in time.
@@ -164,14 +226,9 @@ impl Stage {
         timeout(patience, self.history.until(|counts| counts.acked >= goal)).await.is_ok()
     }
 
-    /// A server that ended without being told to.
-    pub(crate) fn has_lost_a_server(&mut self) -> bool {
-        self.servers.iter_mut().any(Server::has_ended)
-    }
-
     /// The address of the file.
     pub(crate) fn sqlite_url(&self) -> Result<String> {
-        self.launch.variables.get("DATABASE_URL").cloned().context("no database")
+        self.nodes[0].launch.variables.get("DATABASE_URL").cloned().context("no database")
     }
 
     pub(crate) fn source(&self, postgres: Option<&Postgres>) -> Result<Source> {
@@ -181,17 +238,25 @@ impl Stage {
         })
     }
 
+    /// What all nodes have logged.
+    pub(crate) fn logged(&self) -> Result<String> {
+        self.nodes.iter().map(|node| node.launch.logged()).collect()
+    }
+
+    /// Commands that were cut off as ordered.
+    pub(crate) fn cut(&self) -> usize {
+        self.nodes.iter().filter_map(|node| node.store.as_ref()).map(Proxy::done).sum()
+    }
+
     /// Kills all servers, ends what they left running in the database, and hears their logs.
     pub(crate) async fn strike(&mut self, postgres: Option<&Postgres>) -> Result<()> {
-        self.addresses.send_replace(Vec::new());
-        for server in self.servers.drain(..) {
-            server.kill(&mut self.counters).await?;
-        }
+        let all: Vec<usize> = (0..self.nodes.len()).collect();
+        self.kill(&all).await?;
         if let Some(server) = postgres {
             let end = format!("SELECT pg_terminate_backend(pid, 10000) FROM {OURS}");
             execute(&mut server.control(&self.database).await?, end).await?;
         }
-        self.launch.claims()?.iter().for_each(|claim| self.history.note(claim));
+        claims_in(&self.logged()?).iter().for_each(|claim| self.history.note(claim));
         self.history.flush()
     }
 }

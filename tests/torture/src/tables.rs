@@ -20,6 +20,8 @@ pub(crate) struct Tables {
     pub entries: BTreeMap<Uuid, Vec<Entry>>,
     pub turns: Vec<Turn>,
     pub dead_letters: usize,
+    /// Who became the owner of which conversation, in the order of time. Only on PostgreSQL.
+    pub takings: Vec<Taking>,
     /// The record of what is done beside the logs.
     pub acts: Vec<Act>,
     /// What the program itself says of the chains.
@@ -47,6 +49,22 @@ pub(crate) struct Turn {
     pub outcome: Option<String>,
 }
 
+/// A change of owner, as a trigger has noted it within the claim.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Taking {
+    pub conversation: Uuid,
+    pub epoch: u64,
+    /// The incarnation, and the name of its node.
+    pub owner: String,
+    /// Who had it until then and had not let go.
+    pub previous: Option<String>,
+    /// Whether that one was not dead.
+    pub robbed: bool,
+    pub turn_was_open: bool,
+    /// By the clock of this machine.
+    pub unix_ms: u64,
+}
+
 /// A row of `audit_log`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Act {
@@ -70,6 +88,30 @@ const ENTRIES: &str = "SELECT conversation, seq, epoch, kind, customer_sees, par
 const TURNS: &str = "SELECT conversation, turn, attempt, outcome FROM turns";
 const DEAD_LETTERS: &str = "SELECT count(*) FROM dead_letters";
 const ACTS: &str = "SELECT actor, actor_role, action, conversation, detail FROM audit_log ORDER BY chain, n";
+/// Notes each change of owner beside the program, in the transaction that makes it.
+pub(crate) const WATCH_OWNERS: &str = "
+    CREATE SCHEMA torture;
+    CREATE TABLE torture.takings (
+        n bigint GENERATED ALWAYS AS IDENTITY, conversation uuid, epoch bigint, owner uuid, previous uuid,
+        robbed boolean, turn_was_open boolean, at timestamptz DEFAULT clock_timestamp());
+    CREATE FUNCTION torture.note() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO torture.takings (conversation, epoch, owner, previous, robbed, turn_was_open)
+            VALUES (NEW.id, NEW.epoch, NEW.owner, OLD.owner,
+                    OLD.owner <> NEW.owner
+                        AND EXISTS (SELECT 1 FROM members WHERE incarnation = OLD.owner AND state = 'live'),
+                    NEW.turn_seq IS NOT NULL);
+            RETURN NULL;
+        END $$;
+    CREATE TRIGGER torture AFTER UPDATE OF owner ON conversations FOR EACH ROW
+        WHEN (NEW.owner IS NOT NULL) EXECUTE FUNCTION torture.note()";
+const TAKINGS: &str = "
+    SELECT t.conversation, t.epoch, concat(m.name, ' ', t.owner), concat(p.name, ' ', t.previous), t.previous IS NOT NULL,
+           coalesce(t.robbed, false), t.turn_was_open, (extract(epoch FROM t.at) * 1000)::bigint
+    FROM torture.takings AS t
+    LEFT JOIN members AS m ON m.incarnation = t.owner
+    LEFT JOIN members AS p ON p.incarnation = t.previous
+    ORDER BY t.n";
 const OPEN_TURNS: &str = "SELECT count(*) FROM turns WHERE ended_seq IS NULL";
 
 macro_rules! read_with {
@@ -109,7 +151,7 @@ macro_rules! read_with {
                 detail: serde_json::from_str(row.try_get(4)?)?,
             });
         }
-        Ok(tables)
+        anyhow::Ok(tables)
     }};
 }
 
@@ -118,7 +160,9 @@ impl Source {
         match self {
             Self::Postgres(url) => {
                 let mut connection = PgConnection::connect(url).await?;
-                read_with!(connection)
+                let mut tables: Tables = read_with!(connection)?;
+                tables.takings = takings(&mut connection).await?;
+                Ok(tables)
             }
             Self::Sqlite(url) => {
                 let mut connection = SqliteConnection::connect(url).await?;
@@ -148,6 +192,35 @@ impl Tables {
     pub(crate) fn load(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         Ok(serde_json::from_slice(&bytes)?)
+    }
+}
+
+async fn takings(connection: &mut PgConnection) -> Result<Vec<Taking>> {
+    let rows = sqlx::query(TAKINGS).fetch_all(connection).await?;
+    let taking = |row: sqlx::postgres::PgRow| {
+        let (previous, is_previous): (String, bool) = (row.try_get(3)?, row.try_get(4)?);
+        Ok(Taking {
+            conversation: row.try_get(0)?,
+            epoch: number(row.try_get(1)?)?,
+            owner: row.try_get(2)?,
+            previous: is_previous.then_some(previous),
+            robbed: row.try_get(5)?,
+            turn_was_open: row.try_get(6)?,
+            unix_ms: number(row.try_get(7)?)?,
+        })
+    };
+    rows.into_iter().map(taking).collect()
+}
+
+impl Taking {
+    /// The name of the node that took it.
+    pub(crate) fn node(&self) -> &str {
+        self.owner.split(' ').next().unwrap_or_default()
+    }
+
+    /// Whether it was another node's until then.
+    pub(crate) fn is_from_another(&self) -> bool {
+        self.previous.as_deref().and_then(|previous| previous.split(' ').next()).is_some_and(|name| name != self.node())
     }
 }
 

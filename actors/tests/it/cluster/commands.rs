@@ -123,6 +123,27 @@ async fn a_command_whose_answer_was_lost_is_answered_as_unknown_and_found_by_its
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_a_dead_owner_may_have_stored_is_not_refused_as_busy_by_its_successor() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let (owner, edge) = (nodes.wished(), nodes.other());
+    nodes.say(edge, "first").await.unwrap();
+    nodes.log().hold();
+    let sessions = &nodes.nodes[edge].sessions;
+    let dying = async {
+        nodes.settle().await;
+        nodes.log().fail_claims(usize::MAX);
+        nodes.bury(owner);
+        nodes.log().resume();
+    };
+    let (outcome, ()) = tokio::join!(sessions.request(nodes.id, named("doubtful", None, "x"), None), dying);
+    assert_eq!(outcome.unwrap_err().code, ErrorCode::Unknown);
+    nodes.log().fail_claims(0);
+    nodes.settle().await;
+    assert!(sessions.request(nodes.id, named("doubtful", None, "x"), None).await.unwrap().repeated);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_conversation_that_does_not_exist_is_unknown_on_every_node() {
     let nodes = Nodes::new().await;
     nodes.settle().await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onya_actors::ports::ModelEnd;
-use onya_core::conversation::{Event, Outcome};
+use onya_core::conversation::{Event, Outcome, Role};
 use onya_protocol::{CustomerFrame, ServerFrame};
 
 use super::world::Nodes;
@@ -89,6 +89,37 @@ async fn a_lost_link_is_no_gap_for_the_reader() {
     assert_eq!(reader.until(seq).await, 5);
 }
 
+/// The owner dies, and until this node believes in nobody any more the readers are adrift: whoever comes just then does not
+/// stand for them.
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_is_adrift_is_not_left_behind_when_another_comes() {
+    for moment in 0..20 {
+        let mut nodes = Nodes::new().await;
+        nodes.settle().await;
+        let owner = nodes.wished();
+        nodes.say(owner, "one").await.unwrap();
+        while nodes.wished() == owner {
+            nodes.join(&format!("new-{}", nodes.nodes.len())).await;
+        }
+        nodes.settle().await;
+        let edge = (0..nodes.nodes.len()).find(|node| *node != owner && *node != nodes.wished()).unwrap();
+        // It hears of the owner from whoever should be it.
+        let mut reader = nodes.customer(edge, None).await;
+        reader.synced().await;
+        nodes.bury(owner);
+        tokio::time::sleep(Duration::from_millis(800 + 15 * moment)).await;
+        let agent = nodes.nodes[edge].sessions.connect_staff(crate::world::person(2, Role::Agent)).await.unwrap();
+        agent.handle(onya_protocol::StaffFrame::Watch { conversation: nodes.id, cursor: None }).await;
+        nodes.settle().await;
+        let last = nodes.say(nodes.wished(), "two").await.unwrap().seq;
+        let seen = reader.until(|frame| match frame {
+            ServerFrame::Synced(synced) => Some(synced.position).filter(|position| *position >= last),
+            frame => seq(frame).filter(|seq| *seq >= last),
+        });
+        tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap_or_else(|_| panic!("at moment {moment}"));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reader_whose_owner_cannot_be_reached_is_shown_what_is_stored_and_the_rest_later() {
     let nodes = Nodes::new().await;
@@ -138,12 +169,26 @@ async fn the_death_of_the_owner_costs_a_reader_a_new_attempt_and_nothing_else() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_was_found_dead_shows_nobody_what_it_remembers() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let owner = nodes.wished();
+    let edge = nodes.other();
+    nodes.say(owner, "one").await.unwrap();
+    nodes.bury(owner);
+    nodes.say(edge, "two").await.unwrap();
+    let last = nodes.entries().last().unwrap().seq;
+    let mut reader = nodes.customer(owner, None).await;
+    assert_eq!(reader.synced().await.position, last);
+}
+
+#[tokio::test(start_paused = true)]
 async fn typing_is_seen_on_all_nodes_but_by_who_types() {
     let nodes = Nodes::new().await;
     nodes.settle().await;
     let mut staff = Vec::new();
     for node in &nodes.nodes {
-        let agent = node.sessions.connect_staff(crate::world::person(2, onya_core::conversation::Role::Agent)).await;
+        let agent = node.sessions.connect_staff(crate::world::person(2, Role::Agent)).await;
         let agent = agent.unwrap();
         agent.handle(onya_protocol::StaffFrame::Watch { conversation: nodes.id, cursor: None }).await;
         staff.push(agent);

@@ -46,13 +46,13 @@ impl Check<'_> {
         };
         for event in self.history {
             match event {
-                Event::Started => owe("started", String::new(), None),
+                Event::Started { .. } => owe("started", String::new(), None),
                 Event::LoggedIn { socket, who } => {
                     staff.insert(*socket, *who);
                     owe("logged_in", who.to_string(), None);
                     owe("read queue", who.to_string(), None);
                 }
-                Event::Synced { socket, conversation, staff: true, .. } => {
+                Event::Synced { socket, conversation, staff: true, asked: true, .. } => {
                     let who = staff.get(socket).map(Uuid::to_string).unwrap_or_default();
                     owe("read live", who, Some(*conversation));
                 }
@@ -76,7 +76,7 @@ impl Check<'_> {
 
 fn kept(act: &Act) -> (String, String, Option<Uuid>) {
     let what = act.detail["what"].as_str().map(|what| format!(" {what}")).unwrap_or_default();
-    // Servers of one campaign share a name; staff are told apart.
+    // Which server it was is not compared; staff are told apart.
     let actor = if act.role == "program" { String::new() } else { act.actor.clone() };
     (format!("{}{what}", act.action), actor, act.conversation)
 }

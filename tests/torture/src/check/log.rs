@@ -1,9 +1,10 @@
-//! Positions, epochs and claims.
+//! Positions, epochs, claims and owners.
 
 use std::collections::BTreeMap;
 
 use super::Check;
 use crate::history::Event;
+use crate::tables::Taking;
 
 impl Check<'_> {
     /// Positions are 1 to n, and epochs never go down.
@@ -39,6 +40,23 @@ impl Check<'_> {
             if newest != *seq {
                 let text = format!("{conversation}: the claim of epoch {epoch} had read {seq} entries of {newest}");
                 self.report(6, text);
+            }
+        }
+    }
+    /// Who owned a conversation let it go or was dead before somebody else took it, and an epoch has one owner.
+    pub(super) fn owners(&mut self) {
+        let mut epochs = BTreeMap::new();
+        for taking in self.tables.takings.clone() {
+            let Taking { conversation, epoch, owner, previous, robbed, .. } = taking;
+            if robbed {
+                let previous = previous.unwrap_or_default();
+                self.report(
+                    13,
+                    format!("{conversation}: {owner} took it as epoch {epoch} from {previous}, which lived"),
+                );
+            }
+            if let Some(other) = epochs.insert((conversation, epoch), owner.clone()) {
+                self.report(13, format!("{conversation}: epoch {epoch} was {other}'s and is {owner}'s"));
             }
         }
     }

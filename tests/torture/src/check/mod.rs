@@ -9,11 +9,14 @@
 //! | 5 | epochs never go down along the log, and each was claimed once | `log`, `claims` |
 //! | 6 | whoever claimed had read all that was stored under earlier epochs | `claims` |
 //! | 7 | each turn ends once | `turns` |
+//! | 8 | of a reply in progress no socket is shown an older attempt after a newer one | `replies` |
 //! | 9 | no answer of the assistant stands where somebody else is in control | `turns` |
 //! | 10 | a reader who was told to have recovered has missed nothing | `readers` |
 //! | 11 | the chains verify to their anchored heads; what staff was shown is on record | `chains`, `record` |
+//! | 12 | no reader is brought to less than it had been shown or told before, on whatever node | `readers` |
+//! | 13 | no conversation is taken from an owner that lives and has not given it up, and an epoch has one owner | `owners` |
 //!
-//! The other promises are checked elsewhere: text in progress by `tests/it`, memory by the load client.
+//! The other promises are checked elsewhere: the text of a reply by `tests/it`, memory by the load client.
 
 mod audit;
 mod commands;
@@ -69,6 +72,8 @@ pub(crate) fn check(history: &[Event], tables: &Tables, settled: bool) -> Vec<Vi
     check.claims();
     check.commands();
     check.readers();
+    check.replies();
+    check.owners();
     check.turns(settled);
     check.chains();
     check.record();

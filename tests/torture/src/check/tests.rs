@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::audit::Verified;
 use crate::history::Shown;
-use crate::tables::{Act, Turn};
+use crate::tables::{Act, Taking, Turn};
 
 const C: Uuid = Uuid::from_u128(1);
 const WHO: Uuid = Uuid::from_u128(2);
@@ -33,7 +33,15 @@ fn tables() -> Tables {
         act((&WHO.to_string(), "agent"), "read", Some(C), json!({"what": "live"})),
     ];
     let verified = Verified { entries: 5, acts: 5, anchors: 1, ..Verified::default() };
-    Tables { last_seqs: [(C, 5)].into(), entries: [(C, entries)].into(), turns, dead_letters: 0, acts, verified }
+    Tables {
+        last_seqs: [(C, 5)].into(),
+        entries: [(C, entries)].into(),
+        turns,
+        dead_letters: 0,
+        takings: Vec::new(),
+        acts,
+        verified,
+    }
 }
 
 fn act((actor, role): (&str, &str), action: &str, conversation: Option<Uuid>, detail: Value) -> Act {
@@ -61,14 +69,14 @@ fn shown(seq: u64) -> Shown {
 
 fn synced(cursor: Option<u64>, recovered: bool, position: u64, entries: &[u64]) -> Event {
     let entries = entries.iter().map(|seq| shown(*seq)).collect();
-    Event::Synced { socket: 1, conversation: C, staff: false, cursor, recovered, position, entries }
+    Event::Synced { socket: 1, conversation: C, staff: false, asked: true, cursor, recovered, position, entries }
 }
 
 /// A conversation is opened on the desk's socket.
 fn watched() -> Event {
     let entries = (1..=5).map(shown).collect();
     let (cursor, recovered, position) = (None, false, 5);
-    Event::Synced { socket: 2, conversation: C, staff: true, cursor, recovered, position, entries }
+    Event::Synced { socket: 2, conversation: C, staff: true, asked: true, cursor, recovered, position, entries }
 }
 
 fn live(seq: u64) -> Event {
@@ -80,15 +88,15 @@ fn good() -> Vec<Event> {
         Event::Claimed { conversation: C, epoch: 1, seq: 1 },
         sent("m1", None, "one"),
         acked("m1", 2),
+        synced(None, false, 2, &[1, 2]),
+        live(3),
         Event::Claimed { conversation: C, epoch: 2, seq: 3 },
         sent("m2", Some("m1"), "two"),
         refused("m2", "unknown"),
         sent("m2", Some("m1"), "two"),
         acked("m2", 5),
-        synced(None, false, 2, &[1, 2]),
-        live(3),
         synced(Some(3), true, 5, &[4, 5]),
-        Event::Started,
+        Event::Started { node: "onya-0".to_owned() },
         Event::LoggedIn { socket: 2, who: WHO },
         watched(),
         watched(),
@@ -212,7 +220,7 @@ fn an_act_that_is_not_on_record_is_found_though_the_chain_fits() {
     }
     assert_eq!(with(watched()), [11]);
     assert_eq!(with(Event::LoggedIn { socket: 3, who: Uuid::from_u128(3) }), [11]);
-    assert_eq!(with(Event::Started), [11]);
+    assert_eq!(with(Event::Started { node: "onya-1".to_owned() }), [11]);
 }
 
 #[test]
@@ -233,4 +241,51 @@ fn what_another_saw_or_elsewhere_does_not_stand_for_what_is_not_on_record() {
 fn an_act_whose_witness_was_cut_off_is_none_too_much() {
     let history: Vec<Event> = good().into_iter().take(14).collect();
     assert!(promises(&history, &tables()).is_empty());
+}
+
+#[test]
+fn nobody_is_brought_to_less_than_before() {
+    let mut history = good();
+    let newer = Event::Synced {
+        socket: 3,
+        conversation: C,
+        staff: false,
+        asked: true,
+        cursor: Some(5),
+        recovered: false,
+        position: 4,
+        entries: [1, 2, 3, 4].map(shown).to_vec(),
+    };
+    history.push(newer);
+    assert_eq!(promises(&history, &tables()), [12], "an acknowledgement of 5 came before, on another socket");
+}
+
+#[test]
+fn an_older_attempt_is_not_shown_after_a_newer_one() {
+    let reply = |epoch, attempt| Event::Reply { socket: 1, conversation: C, turn: 3, epoch, attempt };
+    let mut history = good();
+    history.extend([reply(1, 1), reply(2, 2)]);
+    assert!(promises(&history, &tables()).is_empty());
+    history.push(reply(1, 1));
+    assert_eq!(promises(&history, &tables()), [8]);
+}
+
+#[test]
+fn an_owner_that_lives_is_not_robbed_and_an_epoch_has_one_owner() {
+    let taking = |epoch, owner: &str, robbed| Taking {
+        conversation: C,
+        epoch,
+        owner: owner.to_owned(),
+        previous: Some("onya-0 a".to_owned()),
+        robbed,
+        turn_was_open: false,
+        unix_ms: 0,
+    };
+    for (takings, expected) in [
+        (vec![taking(1, "onya-0 a", false), taking(2, "onya-1 b", false)], vec![]),
+        (vec![taking(1, "onya-0 a", false), taking(2, "onya-1 b", true)], vec![13]),
+        (vec![taking(1, "onya-0 a", false), taking(1, "onya-1 b", false)], vec![13]),
+    ] {
+        assert_eq!(promises(&good(), &Tables { takings, ..tables() }), expected);
+    }
 }

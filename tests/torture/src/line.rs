@@ -1,0 +1,123 @@
+//! A line between two programs that can be cut, or pass nothing on, in both directions or in one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use anyhow::Result;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// What becomes of what comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is passed on.
+    #[default]
+    Open,
+    /// Connections are cut, and new ones at once.
+    Cut,
+    /// Nothing is passed on, in neither direction.
+    Silent,
+    /// What the one who was called says is not passed on; what the caller says is.
+    Mute,
+}
+
+/// A line. It ends when this is dropped.
+pub(crate) struct Line {
+    address: SocketAddr,
+    target: Arc<AtomicU16>,
+    state: Arc<watch::Sender<State>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Line {
+    /// A line to a port of this machine.
+    pub(crate) async fn start(port: u16) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (target, state) = (Arc::new(AtomicU16::new(port)), Arc::new(watch::Sender::default()));
+        let mut tasks = JoinSet::new();
+        let (to, shared) = (Arc::clone(&target), Arc::clone(&state));
+        tasks.spawn(async move {
+            let mut calls = JoinSet::new();
+            while let Ok((caller, _)) = listener.accept().await {
+                calls.spawn(call(caller, to.load(Ordering::Relaxed), shared.subscribe()));
+                while calls.try_join_next().is_some() {}
+            }
+        });
+        Ok(Self { address, target, state, _tasks: tasks })
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// New connections go to this port.
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.target.store(port, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, state: State) {
+        self.state.send_replace(state);
+    }
+}
+
+async fn call(caller: TcpStream, port: u16, state: watch::Receiver<State>) {
+    let mut cut = state.clone();
+    let passes = async {
+        let Ok(called) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+        // Small packets are what this line is made of; without the option they only wait longer.
+        let _ = (caller.set_nodelay(true), called.set_nodelay(true));
+        let (from_caller, to_caller) = caller.into_split();
+        let (from_called, to_called) = called.into_split();
+        // Whichever side ends first, the other one hears no more.
+        tokio::select! {
+            () = pass(from_caller, to_called, state.clone(), |state| state != State::Silent) => {}
+            () = pass(from_called, to_caller, state, |state| state == State::Open) => {}
+        }
+    };
+    tokio::select! {
+        () = passes => {}
+        _ = cut.wait_for(|state| *state == State::Cut) => {}
+    }
+}
+
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+    passes: impl Fn(State) -> bool,
+) {
+    let mut chunk = vec![0; 1 << 16];
+    while let Ok(read @ 1..) = from.read(&mut chunk).await {
+        if state.wait_for(|state| passes(*state)).await.is_err() || to.write_all(&chunk[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mute_line_passes_one_direction_on_and_a_cut_one_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let line = Line::start(listener.local_addr().unwrap().port()).await.unwrap();
+        let mut caller = TcpStream::connect(("127.0.0.1", line.port())).await.unwrap();
+        let (mut called, _) = listener.accept().await.unwrap();
+        let mut heard = [0; 1];
+        line.set(State::Mute);
+        caller.write_all(b"a").await.unwrap();
+        called.read_exact(&mut heard).await.unwrap();
+        called.write_all(b"b").await.unwrap();
+        line.set(State::Open);
+        caller.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, *b"b");
+        line.set(State::Cut);
+        assert_eq!(caller.read(&mut heard).await.unwrap(), 0);
+    }
+}

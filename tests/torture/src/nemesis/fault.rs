@@ -1,0 +1,99 @@
+//! Faults by name.
+
+use clap::ValueEnum;
+
+/// A fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Fault {
+    /// A server is killed and started again.
+    KillServer,
+    /// A second server starts under the same name while the first one lives on for a while.
+    Namesake,
+    /// PostgreSQL is restarted, and ends its sessions first.
+    RestartFast,
+    /// PostgreSQL is restarted and recovers from its log.
+    RestartImmediate,
+    /// PostgreSQL's processes that serve Onya are ended, most of them.
+    EndBackends,
+    /// Connections of a node are cut between a commit and its reply.
+    EatReplies,
+    /// Connections of a node are cut between a request and its arrival.
+    CutRequests,
+    /// The line of a node to PostgreSQL passes nothing on for a while.
+    Hang,
+    /// All processes of PostgreSQL stand still for a while.
+    Freeze,
+    /// The disk of the database is full.
+    DiskFull,
+    /// Another session holds the rows of some conversations.
+    LockRows,
+    /// Another program holds the whole database file.
+    LockFile,
+    /// A node is killed, and comes back when the others have taken over what it owned.
+    KillNode,
+    /// All nodes but one are killed, and come back when that one has taken over what they owned.
+    KillMost,
+    /// All nodes are killed at once, and started again.
+    KillAll,
+    /// A node stands still for a while.
+    FreezeNode,
+    /// A node is told to stop in the middle of a reply, and started again.
+    DrainNode,
+    /// The nodes are told to stop and started again, one after the other.
+    RollingRestart,
+    /// Redis is killed and started again with nothing in it.
+    RestartRedis,
+    /// Redis stands still for a while.
+    FreezeRedis,
+    /// Redis is emptied.
+    FlushRedis,
+    /// A node is cut off from Redis for a while.
+    CutRedis,
+    /// No other node reaches one of them for a while, but it reaches the others.
+    CutLinks,
+    /// What a node answers and shows to the others does not arrive for a while; what they ask it does.
+    MuteLinks,
+    /// Nothing passes between any two nodes for a while, and no connection ends.
+    PartNodes,
+}
+
+impl Fault {
+    /// Those of one node on PostgreSQL.
+    pub(crate) const POSTGRES: &[Self] = &[
+        Self::KillServer,
+        Self::Namesake,
+        Self::RestartFast,
+        Self::RestartImmediate,
+        Self::EndBackends,
+        Self::EatReplies,
+        Self::CutRequests,
+        Self::Hang,
+        Self::Freeze,
+        Self::DiskFull,
+        Self::LockRows,
+    ];
+    /// Those of one node on SQLite.
+    pub(crate) const SQLITE: &[Self] = &[Self::KillServer, Self::DiskFull, Self::LockFile];
+    /// Those of several nodes that befall nodes.
+    pub(crate) const NODES: &[Self] =
+        &[Self::KillNode, Self::KillMost, Self::KillAll, Self::FreezeNode, Self::DrainNode, Self::RollingRestart];
+    /// Those of several nodes that befall Redis and the lines between nodes.
+    pub(crate) const NETWORK: &[Self] = &[
+        Self::RestartRedis,
+        Self::FreezeRedis,
+        Self::FlushRedis,
+        Self::CutRedis,
+        Self::CutLinks,
+        Self::MuteLinks,
+        Self::PartNodes,
+    ];
+
+    /// All that can befall so many nodes on PostgreSQL.
+    pub(crate) fn of_nodes(nodes: usize) -> Vec<Self> {
+        if nodes == 1 { Self::POSTGRES.to_vec() } else { [Self::POSTGRES, Self::NODES, Self::NETWORK].concat() }
+    }
+
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}

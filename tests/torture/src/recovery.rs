@@ -1,0 +1,109 @@
+//! How long conversations of killed nodes took no command: a figure, and no promise of the checker's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::history::Event;
+use crate::tables::Tables;
+
+/// Times from a kill until each conversation of the killed nodes had stored a command again, in milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Recovery {
+    /// Where fewer than half of the nodes were killed.
+    minority: Vec<u64>,
+    majority: Vec<u64>,
+    /// Conversations that took none until the next kill, or the end.
+    never: usize,
+}
+
+impl Recovery {
+    pub(crate) fn of(history: &[(u64, Event)], tables: &Tables) -> Self {
+        let (mut recovery, mut orphans) = (Self::default(), BTreeMap::<Uuid, (u64, u64, bool)>::new());
+        for (at_ms, event) in history {
+            match event {
+                Event::Orphaned { minority, conversations } => {
+                    for (conversation, epoch) in conversations {
+                        let before = orphans.insert(*conversation, (*at_ms, *epoch, *minority));
+                        recovery.never += usize::from(before.is_some());
+                    }
+                }
+                Event::Acked { conversation, seq, .. } => {
+                    let Some((killed_ms, epoch, minority)) = orphans.get(conversation).copied() else { continue };
+                    // What was on its way when the node was killed is of its epoch.
+                    if epoch_of(tables, *conversation, *seq) > epoch {
+                        orphans.remove(conversation);
+                        let times = if minority { &mut recovery.minority } else { &mut recovery.majority };
+                        times.push(at_ms - killed_ms);
+                    }
+                }
+                _ => {}
+            }
+        }
+        recovery.never += orphans.len();
+        recovery.minority.sort_unstable();
+        recovery.majority.sort_unstable();
+        recovery
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.minority.is_empty() && self.majority.is_empty()
+    }
+}
+
+fn epoch_of(tables: &Tables, conversation: Uuid, seq: u64) -> u64 {
+    let entries = tables.entries.get(&conversation).map(Vec::as_slice).unwrap_or_default();
+    let at = entries.binary_search_by_key(&seq, |entry| entry.seq);
+    at.map_or(0, |at| entries[at].epoch)
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a minority killed: {}; more: {}", Times(&self.minority), Times(&self.majority))?;
+        if self.never > 0 {
+            write!(f, "; {} took none before the next kill", self.never)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sorted times.
+struct Times<'a>(&'a [u64]);
+
+impl fmt::Display for Times<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(max) = self.0.last() else { return f.write_str("none") };
+        let part = |percent: usize| self.0[(self.0.len() * percent).div_ceil(100) - 1];
+        write!(f, "p50 {} ms, p99 {} ms, max {max} ms of {}", part(50), part(99), self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tables::Entry;
+
+    #[test]
+    fn a_conversation_is_back_with_the_first_command_of_a_later_epoch() {
+        let conversation = Uuid::from_u128(1);
+        let entry = |seq, epoch| Entry {
+            seq,
+            epoch,
+            kind: "message_said".to_owned(),
+            customer_sees: true,
+            participant: None,
+            id: None,
+            body: json!({}),
+        };
+        let entries = [(conversation, vec![entry(1, 1), entry(2, 1), entry(3, 2)])].into();
+        let tables = Tables { entries, ..Tables::default() };
+        let acked = |seq| Event::Acked { who: Uuid::nil(), conversation, id: String::new(), seq, repeated: false };
+        let killed = Event::Orphaned { minority: true, conversations: vec![(conversation, 1)] };
+        let history = [(0, acked(1)), (100, killed), (110, acked(2)), (3100, acked(3))];
+        let recovery = Recovery::of(&history, &tables);
+        assert_eq!((recovery.minority, recovery.never), (vec![3000], 0));
+    }
+}

@@ -1,0 +1,76 @@
+//! A Redis of a campaign's own, to be killed, emptied and stopped.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use onya_servers::free_port;
+use onya_servers::process::{Kin, PATIENCE, mortal};
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant, sleep};
+
+/// A running server, which keeps nothing.
+pub(crate) struct Redis {
+    folder: PathBuf,
+    port: u16,
+    process: Kin,
+}
+
+impl Redis {
+    pub(crate) async fn start(folder: &Path) -> Result<Self> {
+        let port = free_port()?;
+        let redis = Self { folder: folder.to_owned(), port, process: launch(folder, port)? };
+        redis.ready().await?;
+        Ok(redis)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it and starts it again with nothing in it.
+    pub(crate) async fn restart(&mut self, pause: Duration) -> Result<()> {
+        self.process.kill().await?;
+        sleep(pause).await;
+        self.process = launch(&self.folder, self.port)?;
+        self.ready().await
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Forgets everything.
+    pub(crate) async fn flush(&self) -> Result<()> {
+        let answer = self.ask("FLUSHALL").await?;
+        anyhow::ensure!(answer.starts_with("+OK"), "FLUSHALL: {answer}");
+        Ok(())
+    }
+
+    async fn ask(&self, command: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.write_all(format!("{command}\r\n").as_bytes()).await?;
+        let mut answer = [0; 64];
+        let read = stream.read(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer[..read]).into_owned())
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let start = Instant::now();
+        while !self.ask("PING").await.is_ok_and(|answer| answer.starts_with("+PONG")) {
+            anyhow::ensure!(start.elapsed() < PATIENCE, "Redis does not come up, see {}", self.folder.display());
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
+fn launch(folder: &Path, port: u16) -> Result<Kin> {
+    let program = std::env::var_os("TEST_REDIS_SERVER")
+        .context("TEST_REDIS_SERVER is not set, the program redis-server: run ./tests/run faults, or eval \"$(./tests/run setup)\"")?;
+    let mut command = mortal("KILL");
+    command.arg(program).args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+    command.arg("--dir").arg(folder).arg("--logfile").arg(folder.join("redis.log"));
+    Kin::start(command, &folder.join("redis.log"))
+}
