@@ -3,9 +3,9 @@
 # A budget is a promise to the reader, not an assertion; exceeding it is reported and fails nothing.
 
 STAGES=(fmt clippy doc web test faults client k6 browser deploy)
-TOTAL_BUDGET_SECONDS=1710
+TOTAL_BUDGET_SECONDS=1760
 SETUP_BUDGET_SECONDS=120
-declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=270 [doc]=80 [web]=90 [test]=570 [faults]=150 [client]=120 [k6]=50 [browser]=180 [deploy]=60)
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=270 [doc]=80 [web]=90 [test]=570 [faults]=200 [client]=120 [k6]=50 [browser]=180 [deploy]=60)
 declare -A PURPOSE=(
   [fmt]='cargo fmt --all --check'
   [clippy]='cargo clippy on every target, warnings are errors'

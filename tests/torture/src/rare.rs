@@ -83,8 +83,8 @@ impl Rare {
     pub(crate) fn missing(&self, backend: &str, nodes: usize) -> Vec<&'static str> {
         let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, .. } = self.nodes;
         let wanted = if nodes > 1 {
+            // A node that was found dead nearly always ends before it has anything to store: a fenced append is luck here.
             vec![
-                ("a fenced append", self.fenced),
                 ("a reply gone on with by another node", inherited_reply),
                 ("a reader brought up to date again", moved),
                 ("a drain in the middle of a reply", drained_reply),

@@ -1,6 +1,5 @@
-//! A campaign as a picture: which node stood how, when which fault struck, and one takeover of a conversation closely.
-//!
-//! One HTML file without anything from elsewhere, made of a campaign's history and tables.
+//! A campaign as a picture: which node stood how, when which fault struck, and one takeover of a conversation closely. One
+//! HTML file without anything from elsewhere, made of a campaign's history and tables.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -40,7 +39,7 @@ pub(crate) fn write(folder: &Path, outcome: &Outcome) -> Result<()> {
     for violation in outcome.violations.iter().take(50) {
         write!(page, "<p><b>{}</b></p>", escaped(&violation.to_string()))?;
     }
-    let end = history.iter().map(|(at, _)| *at).filter(|at| *at > 0).max().unwrap_or(1);
+    let end = history.iter().map(|(at, _)| *at).max().unwrap_or(1);
     let whole = Timeline { from: 0, until: end, history: &history };
     write!(page, "<h2>Nodes and faults</h2>{}{}", legend(&Standing::ALL.map(class)), whole.nodes_and_faults(&[]))?;
     if let Some((taking, at)) = a_takeover(&tables, &history) {
@@ -57,11 +56,9 @@ fn a_takeover<'a>(tables: &'a Tables, history: &[(u64, Event)]) -> Option<(&'a T
     Some((first, first.unix_ms.saturating_sub(began(history))))
 }
 
+/// The time of the machine at which the history begins.
 fn began(history: &[(u64, Event)]) -> u64 {
-    match history.first() {
-        Some((_, Event::Began { unix_ms })) => *unix_ms,
-        _ => 0,
-    }
+    if let Some((_, Event::Began { unix_ms })) = history.first() { *unix_ms } else { 0 }
 }
 
 fn closely(history: &[(u64, Event)], tables: &Tables, taking: &Taking, at: u64) -> String {
@@ -75,7 +72,6 @@ fn closely(history: &[(u64, Event)], tables: &Tables, taking: &Taking, at: u64) 
         let _ = write!(told, "<tr><td>{at}<td>{}", escaped(&format!("{kind} {text}")));
         marks.push((*at, kind, text));
     }
-    let own: Vec<_> = owners.iter().map(|(from, until, node)| (*from, *until, node.as_str())).collect();
     format!(
         "<h2>One takeover</h2><p>Conversation {conversation}: {} took it from {} as epoch {}{}.</p>{}{}{}{told}</table>",
         escaped(&taking.owner),
@@ -83,20 +79,20 @@ fn closely(history: &[(u64, Event)], tables: &Tables, taking: &Taking, at: u64) 
         taking.epoch,
         if taking.turn_was_open { ", in the middle of a reply" } else { "" },
         legend(&["sent", "acked", "refused", "shown"]),
-        line.nodes_and_faults(&own),
+        line.nodes_and_faults(&owners),
         line.marks(&marks),
     )
 }
 
 /// From when until when which node owned a conversation; a node that let go is not told from one that did not.
-fn owners(tables: &Tables, conversation: Uuid, began: u64) -> Vec<(u64, u64, String)> {
-    let mut owners: Vec<(u64, u64, String)> = Vec::new();
+fn owners(tables: &Tables, conversation: Uuid, began: u64) -> Vec<(u64, u64, &str)> {
+    let mut owners: Vec<(u64, u64, &str)> = Vec::new();
     for taking in tables.takings.iter().filter(|taking| taking.conversation == conversation) {
         let at = taking.unix_ms.saturating_sub(began);
         if let Some(last) = owners.last_mut() {
             last.1 = at;
         }
-        owners.push((at, u64::MAX, taking.node().to_owned()));
+        owners.push((at, u64::MAX, taking.node()));
     }
     owners
 }

@@ -40,8 +40,6 @@ const ON_NODES: Sound = Sound {
     faults: &[
         Fault::KillNode,
         Fault::KillMost,
-        // Twice: to come back just when there is something to store is rare.
-        Fault::FreezeNode,
         Fault::FreezeNode,
         Fault::DrainNode,
         Fault::RestartRedis,

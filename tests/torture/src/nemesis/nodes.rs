@@ -17,7 +17,7 @@ use crate::stage::FOUND_DEAD;
 
 /// Longest time that killed nodes stay away for others to take over what they owned.
 const AWAY: Duration = Duration::from_secs(12);
-/// Longest wait for a reply in the middle of which a node is told to stop.
+/// Longest wait for a reply in the middle of which a node is told to stop, or stands still.
 const REPLY: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -45,7 +45,7 @@ impl Nemesis<'_> {
                 let all: Vec<usize> = (0..count).collect();
                 self.kill(&all, postgres).await
             }
-            Fault::FreezeNode => self.freeze(node).await,
+            Fault::FreezeNode => self.freeze(node, postgres).await,
             Fault::DrainNode => self.drain(node, postgres).await,
             Fault::RollingRestart => {
                 let mut order: Vec<usize> = (0..count).collect();
@@ -101,8 +101,11 @@ impl Nemesis<'_> {
         self.stage.look_after().await
     }
 
-    async fn freeze(&mut self, node: usize) -> Result<()> {
+    /// In the middle of a reply, if there is one soon: it goes on when others may have gone on with it.
+    async fn freeze(&mut self, node: usize, postgres: &Postgres) -> Result<()> {
         let apart = self.apart();
+        let mut control = postgres.control(&self.stage.database).await?;
+        let _ = timeout(REPLY, replying(&mut control, self.stage.nodes[node].name())).await;
         self.stage.stands(node, Standing::Frozen);
         self.stage.nodes[node].servers.iter().for_each(|server| server.signal(Signal::STOP));
         sleep(apart).await;
