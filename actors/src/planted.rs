@@ -28,7 +28,7 @@ pub enum Fault {
     DroppedAuditRow,
     /// Each entry of an append is linked to the end before the append, not to the entry before it.
     UnchainedEntry,
-    /// A claim does not ask whether the owner lives.
+    /// Neither a claim nor the search for conversations without an owner asks whether the owner lives.
     LiveOwnerRobbed,
     /// A node that may have been found dead shows what it remembers.
     StaleRead,

@@ -12,6 +12,9 @@ use super::append::APPEND;
 
 const TAKE: &str = include_str!("../queries/take.sql");
 
+/// The conversations that need an owner.
+const DUE: &str = include_str!("../queries/due.sql");
+
 /// The statement in force.
 #[cfg(not(feature = "planted"))]
 pub(super) const fn append() -> &'static str {
@@ -47,6 +50,27 @@ pub(super) fn take() -> &'static str {
     const ROB: &str = "UPDATE conversations SET owner = $2, epoch = epoch + 1, nonce = $3 WHERE id = $1 \
                        RETURNING epoch, last_seq, link, snapshot";
     if is(Fault::LiveOwnerRobbed) { ROB } else { TAKE }
+}
+
+/// The conversations that need an owner.
+#[cfg(not(feature = "planted"))]
+pub(super) const fn due() -> &'static str {
+    DUE
+}
+
+/// The conversations that need an owner.
+#[cfg(feature = "planted")]
+pub(super) fn due() -> &'static str {
+    use std::sync::LazyLock;
+
+    use onya_actors::planted::{Fault, is};
+
+    /// Whoever owns them.
+    static ALL: LazyLock<&str> = LazyLock::new(|| {
+        let lives = "m.incarnation = owner AND m.state = 'live'";
+        variant(DUE, &[(lives, "false"), (lives, "false")])
+    });
+    if is(Fault::LiveOwnerRobbed) { *ALL } else { DUE }
 }
 
 /// The batch as it is.

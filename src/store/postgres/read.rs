@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::database::Database;
 use super::error::of_read;
+use super::planted;
 use crate::store::stored::{self, EntryRow, KeyRow, SummaryRow, WaitingRow};
 
 pub(super) async fn history_epoch(database: &Database) -> Result<Uuid, StoreError> {
@@ -110,8 +111,7 @@ pub(super) async fn due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
-    let query =
-        sqlx::query_as(include_str!("../queries/due.sql")).bind(now.0).bind(incarnation).bind(stored::saturated(limit));
+    let query = sqlx::query_as(planted::due()).bind(now.0).bind(incarnation).bind(stored::saturated(limit));
     let mut checkout = database.connection().await?;
     let due: Vec<(Uuid, bool)> = bounded(database, query.fetch_all(checkout.get())).await?;
     checkout.done();
