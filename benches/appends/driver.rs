@@ -1,10 +1,11 @@
 //! What drives a round of the handle: each conversation submits its next append when it has heard of the one before.
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use onya_actors::persistence::Standalone;
-use onya_actors::ports::{Append, AppendOutcome, StoreError};
+use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{Duration, Instant};
 
@@ -13,21 +14,62 @@ use crate::script::{Script, Talk};
 
 /// Where the appends go.
 pub(crate) trait Taker {
-    fn take(&self, append: Append, reply: impl FnOnce(Result<AppendOutcome, StoreError>) + Send + 'static);
+    fn take(&self, append: Append, reply: Reply);
+
+    /// No more will come.
+    fn no_more(&self) {}
 }
 
 impl Taker for Standalone {
-    fn take(&self, append: Append, reply: impl FnOnce(Result<AppendOutcome, StoreError>) + Send + 'static) {
-        self.append(append, reply);
+    fn take(&self, append: Append, reply: Reply) {
+        self.append(append, move |outcome| reply.give(outcome));
     }
 }
 
-/// Stores nothing and answers at once: what a round costs then is the bench's own part.
-pub(crate) struct Nobody;
+/// Stores nothing: what a round costs then is the bench's own part. It answers the oldest when as many wait as in a round of
+/// the handle, since the memory of a conversation that has waited so long must be fetched again.
+pub(crate) struct Nobody {
+    waiting: Mutex<VecDeque<(Link, Reply)>>,
+    most: usize,
+}
+
+impl Nobody {
+    pub(crate) const fn new(most: usize) -> Self {
+        Self { waiting: Mutex::new(VecDeque::new()), most }
+    }
+
+    fn answer(&self, waits: usize) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while waiting.len() > waits
+            && let Some((link, reply)) = waiting.pop_front()
+        {
+            reply.give(Ok(AppendOutcome::Accepted(link)));
+        }
+    }
+}
 
 impl Taker for Nobody {
-    fn take(&self, append: Append, reply: impl FnOnce(Result<AppendOutcome, StoreError>) + Send + 'static) {
-        reply(Ok(AppendOutcome::Accepted(append.previous)));
+    fn take(&self, append: Append, reply: Reply) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((append.previous, reply));
+        self.answer(self.most.saturating_sub(1));
+    }
+
+    fn no_more(&self) {
+        self.answer(0);
+    }
+}
+
+/// Whom the outcome of an append goes to.
+pub(crate) struct Reply {
+    number: usize,
+    submitted: Instant,
+    sender: UnboundedSender<Heard>,
+}
+
+impl Reply {
+    fn give(self, outcome: Result<AppendOutcome, StoreError>) {
+        // It fails when the round has failed.
+        let _ = self.sender.send((self.number, outcome, self.submitted.elapsed()));
     }
 }
 
@@ -48,6 +90,10 @@ pub(crate) async fn drive(taker: &impl Taker, talks: &mut [Talk], script: Script
             submit(taker, talks[number].append(step), (number, &sender));
         }
     }
+    let mut left = appends - talks.len().min(appends);
+    if left == 0 {
+        taker.no_more();
+    }
     while latencies.len() < appends {
         let (number, outcome, took) = heard.recv().await.context("an append was not answered")?;
         match outcome {
@@ -57,15 +103,15 @@ pub(crate) async fn drive(taker: &impl Taker, talks: &mut [Talk], script: Script
         latencies.push(took);
         if let Some(step) = waiting[number].next() {
             submit(taker, talks[number].append(step), (number, &sender));
+            left -= 1;
+            if left == 0 {
+                taker.no_more();
+            }
         }
     }
     Ok(start.end(Round { appends, rows, latencies, ..Round::default() }))
 }
 
 fn submit(taker: &impl Taker, append: Append, (number, sender): (usize, &UnboundedSender<Heard>)) {
-    let (sender, submitted) = (sender.clone(), Instant::now());
-    taker.take(append, move |outcome| {
-        // It fails when the round has failed.
-        let _ = sender.send((number, outcome, submitted.elapsed()));
-    });
+    taker.take(append, Reply { number, submitted: Instant::now(), sender: sender.clone() });
 }

@@ -69,7 +69,7 @@ async fn compare(arguments: &Arguments, url: &str, counters: &Counters) -> Resul
     // The last, since nothing of it is stored: what follows would not fit.
     for _ in 0..arguments.rounds {
         let script = script::write(&mut talks, appends)?;
-        ways.own.push(told("bench", drive(&Nobody, &mut talks, script).await?));
+        ways.own.push(told("bench", drive(&Nobody::new(talks.len()), &mut talks, script).await?));
     }
     report::comparison(arguments, &ways);
     Ok(())

@@ -12,6 +12,7 @@ use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Seq, Timestamp};
 use rand::Rng as _;
 use serde::Serialize;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::chain::{self, Hash, Salt, Sealed};
@@ -149,7 +150,8 @@ pub(super) struct StoredAppend {
     pub(super) link: Hash,
     pub(super) head: StoredHead,
     pub(super) entries: Vec<StoredEntry>,
-    pub(super) turns: Vec<TurnChange>,
+    /// Nearly always one or none.
+    pub(super) turns: SmallVec<[TurnChange; 1]>,
     /// The state as JSON.
     pub(super) snapshot: Option<String>,
 }
@@ -185,9 +187,8 @@ impl StoredAppend {
     }
 }
 
-fn turn_changes(entries: &[Entry]) -> Result<Vec<TurnChange>, Unstorable> {
-    // Nearly always one or none.
-    let mut changes: Vec<TurnChange> = Vec::new();
+fn turn_changes(entries: &[Entry]) -> Result<SmallVec<[TurnChange; 1]>, Unstorable> {
+    let mut changes = SmallVec::<[TurnChange; 1]>::new();
     for entry in entries {
         let (turn, opened, attempt, outcome) = match &entry.event {
             Event::TurnOpened { .. } => (entry.seq, true, 1, None),
@@ -202,10 +203,7 @@ fn turn_changes(entries: &[Entry]) -> Result<Vec<TurnChange>, Unstorable> {
                 return Err(Unstorable("a turn goes on after its end".to_owned()));
             }
             Some(change) => (change.attempt, change.end) = (attempt, end),
-            None => {
-                changes.reserve_exact(1);
-                changes.push(TurnChange { turn, opened, attempt, end });
-            }
+            None => changes.push(TurnChange { turn, opened, attempt, end }),
         }
     }
     Ok(changes)

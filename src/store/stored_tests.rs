@@ -159,7 +159,7 @@ fn a_turn_that_opens_and_ends_in_one_append_is_one_change() {
         snapshot: None,
     };
     let stored = StoredAppend::new(&append).unwrap();
-    assert_eq!(stored.turns, [TurnChange { turn: 3, opened: true, attempt: 2, end: Some(("final", 5)) }]);
+    assert_eq!(*stored.turns, [TurnChange { turn: 3, opened: true, attempt: 2, end: Some(("final", 5)) }]);
     let gap = Append { expected_seq: 2, ..append };
     assert!(StoredAppend::new(&gap).is_err());
 }
