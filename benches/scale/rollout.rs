@@ -139,7 +139,7 @@ impl RollOut {
 
 pub(crate) fn report(arguments: &Arguments) {
     say(
-        "| pods | come back with | pods follow | moves of a conversation, mean | most | in two moves or fewer, % | fullest pod ever over mean |",
+        "| pods | come back with | pods follow | moves of a conversation, mean | most | of the mean, in drains | fullest pod ever over mean |",
     );
     say("|---|---|---|---|---|---|---|");
     for pods in arguments.pods.iter().copied().filter(|pods| *pods <= MOST_PODS) {
