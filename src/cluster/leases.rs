@@ -5,7 +5,6 @@
 //! decided by [`onya_core::cluster::Observer`]. Redis may be absent, hang, lose everything or jump in time: then there is
 //! nothing to see.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +13,7 @@ use std::thread;
 use ::redis::{RedisResult, Script};
 use onya_actors::ports::{self, Sighting};
 use onya_core::Incarnation;
-use onya_core::cluster::{Lease, Steadiness, Times};
+use onya_core::cluster::{Lease, Renewal, Steadiness, Times};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Duration, Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -27,10 +26,8 @@ use crate::telemetry::names::REDIS_FAILURES_TOTAL;
 const SIGN_INTERVAL: Duration = Duration::from_millis(250);
 /// A runtime that says nothing for so long hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
-/// Between two looks while a lease has ended, and after a failure.
-const SHORT_PAUSE: Duration = Duration::from_millis(250);
-/// A lease is looked at so long after it should have ended.
-const AFTER_THE_END: Duration = Duration::from_millis(10);
+/// After a failure.
+const SHORT_PAUSE: Duration = Duration::from_millis(Renewal::SHORT_PAUSE_MS);
 /// Longest wait for the thread to give up its lease.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -63,7 +60,7 @@ impl Leases {
             sighted,
             origin: Instant::now(),
             steadiness: Steadiness::new(times.lease_ms),
-            known: BTreeSet::new(),
+            renewal: Renewal::new(times),
             life: Life { signs: Arc::clone(&signs), last: (0, Instant::now()) },
             failing: false,
         };
@@ -144,8 +141,7 @@ struct Keeper {
     sighted: watch::Sender<Option<Sighting>>,
     origin: Instant,
     steadiness: Steadiness,
-    /// Those watched whose lease has been there.
-    known: BTreeSet<Incarnation>,
+    renewal: Renewal,
     life: Life,
     failing: bool,
 }
@@ -206,27 +202,10 @@ impl Keeper {
         let lease =
             |left: i64| u64::try_from(left).map_or(Lease::Missing, |left| Lease::Held { for_ms: left + took_ms });
         let leases: Vec<_> = watched.iter().zip(&answer[1..]).map(|(other, left)| (*other, lease(*left))).collect();
-        let pause = self.pause(&leases);
+        let pause = Duration::from_millis(self.renewal.pause_ms(&leases));
         self.sighted.send_replace(Some(Sighting { asked_at, steady_ms: self.steadiness.steady_ms(now_ms), leases }));
         if std::mem::take(&mut self.failing) {
             tracing::info!("Redis takes the lease of this member again");
-        }
-        pause
-    }
-
-    /// Until the own lease is to be renewed, or the first of the others should have ended.
-    fn pause(&mut self, leases: &[(Incarnation, Lease)]) -> Duration {
-        self.known.retain(|member| leases.iter().any(|(other, _)| other == member));
-        let mut pause = Duration::from_millis(self.times.renew_ms());
-        for (member, lease) in leases {
-            match lease {
-                Lease::Held { for_ms } => {
-                    self.known.insert(*member);
-                    pause = pause.min(Duration::from_millis(*for_ms) + AFTER_THE_END);
-                }
-                Lease::Missing if self.known.contains(member) => pause = pause.min(SHORT_PAUSE),
-                Lease::Missing => {}
-            }
         }
         pause
     }

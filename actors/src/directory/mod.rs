@@ -102,7 +102,7 @@ impl Directory {
         Ok(Handle { actor, admission, since: Instant::now() })
     }
 
-    fn register(&self, subscriber: &Arc<Subscriber>) -> (Arc<Row>, Attempt) {
+    pub(crate) fn register(&self, subscriber: &Arc<Subscriber>) -> (Arc<Row>, Attempt) {
         let attempt = subscriber.restart();
         // The row's entry stays locked until the reader is in, so that nobody tidies the row away.
         let row = self.rows.entry(subscriber.conversation).or_insert_with(|| Row::new(subscriber.conversation));
@@ -163,7 +163,7 @@ impl Directory {
         self.rows.get(&conversation).map(|row| Arc::clone(row.value()))
     }
 
-    fn row(&self, conversation: ConversationId) -> Arc<Row> {
+    pub(crate) fn row(&self, conversation: ConversationId) -> Arc<Row> {
         Arc::clone(self.rows.entry(conversation).or_insert_with(|| Row::new(conversation)).value())
     }
 

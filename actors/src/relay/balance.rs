@@ -16,11 +16,11 @@ use crate::ports::Placement;
 use crate::system::System;
 
 /// How often conversations are left to others.
-const EVERY: Duration = Duration::from_secs(1);
+pub const EVERY: Duration = Duration::from_secs(1);
 /// How long the members must have been the same, and a conversation here.
-const RESIDENCE: Duration = Duration::from_secs(5);
+pub const RESIDENCE: Duration = Duration::from_secs(5);
 /// Conversations left at a time.
-const AT_A_TIME: usize = 100;
+pub const AT_A_TIME: usize = 100;
 /// How often the desk is compared with the store, in multiples of [`EVERY`]. What it shows is provisional.
 const DESK_EVERY: u32 = 10;
 

@@ -35,10 +35,14 @@ struct Confirmations {
 
 impl EdgeLink {
     pub(crate) fn new(edge: Incarnation, system: &Arc<System>) -> Arc<Self> {
+        Self::of(edge, Arc::downgrade(system))
+    }
+
+    pub(crate) fn of(edge: Incarnation, system: Weak<System>) -> Arc<Self> {
         Arc::new_cyclic(|myself| Self {
             edge,
             myself: Weak::clone(myself),
-            system: Arc::downgrade(system),
+            system,
             queue: LinkQueue::new(),
             confirmations: Mutex::default(),
         })

@@ -19,6 +19,8 @@ mod owner_link;
 mod peers;
 mod queue;
 
+#[cfg(feature = "testing")]
+pub use balance::{AT_A_TIME, EVERY, RESIDENCE};
 pub(crate) use courier::start;
 pub use edge_link::EdgeLink;
 pub use owner_link::OwnerLink;

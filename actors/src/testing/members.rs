@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use onya_core::cluster::{Evidence, Lease, Member, MemberRole, Standing, Steadiness, Times, View};
+use onya_core::cluster::{Evidence, Lease, Member, MemberRole, Renewal, Standing, Steadiness, Times, View};
 use onya_core::{Incarnation, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep};
@@ -24,6 +24,7 @@ struct Shared {
     store_is_down: bool,
     leases: BTreeMap<Incarnation, Instant>,
     leases_are_down: bool,
+    renewals: usize,
     views_read: usize,
     looks: BTreeMap<Incarnation, Vec<Incarnation>>,
 }
@@ -48,6 +49,7 @@ impl MemoryCluster {
             store_is_down: false,
             leases: BTreeMap::new(),
             leases_are_down: false,
+            renewals: 0,
             views_read: 0,
             looks: BTreeMap::new(),
         })))
@@ -120,6 +122,12 @@ impl MemoryCluster {
     #[must_use]
     pub fn views_read(&self) -> usize {
         self.lock().views_read
+    }
+
+    /// How often somebody has asked for the leases, with an answer or without.
+    #[must_use]
+    pub fn renewals(&self) -> usize {
+        self.lock().renewals
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -243,13 +251,18 @@ impl MemoryLeases {
         Arc::new(Self { cluster: cluster.clone(), me, watched, sightings })
     }
 
-    /// Renews and looks until it is dropped.
+    /// Renews and looks until it is dropped, at the pace of the real ones.
     pub async fn run(self: Arc<Self>) {
         let times = self.cluster.lock().times;
         let (origin, mut steadiness) = (Instant::now(), Steadiness::new(times.lease_ms));
+        let (mut renewal, mut watching) = (Renewal::new(times), self.watched.subscribe());
         loop {
-            match self.look(times) {
-                None => steadiness.failed(),
+            watching.mark_unchanged();
+            let pause = match self.look(times) {
+                None => {
+                    steadiness.failed();
+                    Renewal::SHORT_PAUSE_MS
+                }
                 Some((kept, leases)) => {
                     let now = ms(origin.elapsed());
                     if kept {
@@ -257,16 +270,23 @@ impl MemoryLeases {
                     } else {
                         steadiness.began_anew(now)
                     }
+                    let pause = renewal.pause_ms(&leases);
                     let (asked_at, steady_ms) = (Instant::now(), steadiness.steady_ms(now));
                     self.sightings.send_replace(Some(Sighting { asked_at, steady_ms, leases }));
+                    pause
                 }
+            };
+            tokio::select! {
+                () = sleep(Duration::from_millis(pause)) => {}
+                // The sender lives as long as this.
+                _ = watching.changed() => {}
             }
-            sleep(Duration::from_millis(times.renew_ms() / 4)).await;
         }
     }
 
     fn look(&self, times: Times) -> Option<(bool, Vec<(Incarnation, Lease)>)> {
         let mut shared = self.cluster.lock();
+        shared.renewals += 1;
         if shared.leases_are_down {
             return None;
         }

@@ -1,6 +1,7 @@
 //! In-memory ports with fault injection, for tests: nothing here is durable.
 
 mod audit;
+mod directory;
 mod log;
 mod members;
 mod model;
@@ -8,8 +9,11 @@ mod network;
 mod world;
 
 pub use audit::MemoryAudit;
+pub use directory::{HeldRows, Remembered};
 pub use log::{Fault, MemoryLog};
 pub use members::{MemoryCluster, MemoryLeases, MemoryMember};
 pub use model::{Asked, Line, ScriptedModel};
 pub use network::MemoryNetwork;
 pub use world::{PausedClock, SeededRandom};
+
+pub use crate::relay::{AT_A_TIME, EVERY, RESIDENCE};

@@ -5,15 +5,17 @@
 //! store says, and the fence there decides.
 //!
 //! Who is dead is decided by the store as well. An [`Observer`] is what one member has seen of the others, and says whom to
-//! accuse there; [`Times`] says what is late.
+//! accuse there; [`Times`] says what is late, [`Renewal`] when a lease is renewed.
 
 mod member;
+mod renewal;
 mod ring;
 mod steadiness;
 mod suspicion;
 mod times;
 
 pub use member::{Member, MemberRole, Standing, View};
+pub use renewal::Renewal;
 pub use ring::{POINTS_PER_MEMBER, RING_VERSION, Ring};
 pub use steadiness::Steadiness;
 pub use suspicion::{Accusation, Evidence, Lease, Observer};
