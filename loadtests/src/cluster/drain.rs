@@ -11,6 +11,7 @@ use super::customer::Habit;
 use super::nodes::{Nodes, Setup};
 use crate::figures::Figures;
 use crate::output::progress;
+use crate::process::{busy_share, machine_ticks};
 use crate::report::table::{Mark, Row};
 use crate::samples::Samples;
 use crate::upstream::ScriptArgs;
@@ -63,10 +64,10 @@ pub(super) async fn measure(setup: &Setup, shape: Shape) -> Result<Finding> {
     sleep(shape.margin).await;
     progress("drain: told to stop");
     crowd.balancer.leave_out(LEAVER);
-    let told = Instant::now();
+    let (told, ticks) = (Instant::now(), machine_ticks()?);
     nodes.drain(LEAVER)?;
     let in_order = nodes.ended(LEAVER).await?;
-    let drained = told.elapsed();
+    let (drained, busy) = (told.elapsed(), busy_share(ticks, machine_ticks()?));
     let back = crowd.until(&crowd.signals.back, there, Duration::from_secs(30)).await;
     sleep(shape.margin).await;
     let harvests = crowd.leave().await?;
@@ -74,6 +75,7 @@ pub(super) async fn measure(setup: &Setup, shape: Shape) -> Result<Finding> {
     let mut figures = Figures::of("cluster, a node is drained");
     figures.add("sockets_on_the_node", there as f64, "");
     figures.add("drained_after", drained.as_secs_f64(), "s");
+    figures.add("machine_busy", busy * 100.0, "%");
     if !in_order {
         figures.problems.push("the node did not end in order".to_owned());
     }
@@ -104,6 +106,7 @@ fn rows(figures: &Figures) -> Vec<Row> {
         row("drain: without a socket in step, p99", "gap_p99", "ms", Mark::AtMost(1_000.0)),
         row("drain: without a socket in step, longest", "gap_max", "ms", Mark::None),
         row("drain: new socket in step after its moment, p99", "in_step_after_advice_p99", "ms", Mark::None),
+        row("drain: a message acknowledged, p99", "ack_p99", "ms", Mark::None),
         row("drain: the node is gone after", "drained_after", "s", Mark::None),
     ]
 }

@@ -12,6 +12,7 @@ use super::customer::Habit;
 use super::nodes::{CONNECTIONS_OF_A_NODE, Nodes, Setup, name};
 use crate::figures::Figures;
 use crate::output::progress;
+use crate::process::{busy_share, machine_ticks};
 use crate::report::table::{Mark, Row};
 use crate::samples::Samples;
 use crate::upstream::ScriptArgs;
@@ -52,10 +53,11 @@ pub(super) async fn measure(setup: &Setup, shape: Shape) -> Result<Finding> {
     let connection = nodes.connection().await?;
     progress(&format!("herd: {} sockets are cut", shape.sockets));
     crowd.balancer.leave_out(VICTIM);
-    let killed = Instant::now();
+    let (killed, ticks) = (Instant::now(), machine_ticks()?);
     nodes.kill(VICTIM)?;
     let back = async { crowd.until(&crowd.signals.back, shape.sockets, PATIENCE).await };
     let (back, sessions) = most_sessions(connection, back).await?;
+    let busy = busy_share(ticks, machine_ticks()?);
     let harvests = crowd.leave().await?;
     nodes.end().await?;
     let mut figures = Figures::of("cluster, all sockets of a node are cut");
@@ -64,6 +66,7 @@ pub(super) async fn measure(setup: &Setup, shape: Shape) -> Result<Finding> {
         Some(at) => figures.add("all_in_step_after", (at - killed).as_secs_f64(), "s"),
         None => figures.problems.push(format!("not all were in step within {} s", PATIENCE.as_secs())),
     }
+    figures.add("machine_busy", busy * 100.0, "%");
     figures.add("store_connections_most", sessions as f64, "");
     figures.add("store_connections_allowed", ((NODES - 1) * CONNECTIONS_OF_A_NODE) as f64, "");
     crowd::count(&mut figures, &harvests);
