@@ -74,12 +74,18 @@ impl Kin {
 
     /// Asks it to stop and waits until it has; kills it if it does not.
     pub(crate) async fn stop(mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        self.ended().await.map(drop)
+    }
+
+    /// Sends it a signal, unless it has ended.
+    pub(crate) fn signal(&mut self, signal: Signal) -> Result<()> {
         if self.child.try_wait()?.is_none()
             && let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
         {
-            kill_process(pid, Signal::TERM)?;
+            kill_process(pid, signal)?;
         }
-        self.ended().await.map(drop)
+        Ok(())
     }
 
     /// Waits until it has ended.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::cluster::{self, ClusterArgs};
 use crate::measure::{ack, churn, hall, handshake, history, idle, paused, stream};
 use crate::relay::{self, RelayArgs};
 use crate::report::{self, ReportArgs};
@@ -30,6 +31,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Measure everything in one run, starting and ending all servers
     Report(ReportArgs),
+    /// Measure several nodes as one service, starting and ending all servers
+    Cluster(ClusterArgs),
     /// Serve the bare relay: the floor that Onya is measured against
     Relay(RelayArgs),
     /// Serve a scripted model at an exact pace, as OpenAI's chat completions
@@ -63,6 +66,7 @@ impl Cli {
             Command::Relay(args) => return relay::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Upstream(args) => return upstream::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Report(args) => return report::run(args, self.json).await.map(exit_code),
+            Command::Cluster(args) => return cluster::run(args, self.json).await.map(exit_code),
             Command::Touch => {
                 memory::touch();
                 return Ok(ExitCode::SUCCESS);

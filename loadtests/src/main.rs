@@ -7,6 +7,8 @@
 mod child;
 mod cli;
 mod clock;
+mod cluster;
+mod database;
 mod figures;
 mod freeze;
 mod gauge;

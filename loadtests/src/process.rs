@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result};
 const NS_PER_TICK: u64 = 10_000_000;
 const KIB: u64 = 1024;
 
-/// A process that is watched from outside.
+/// A process that is watched from outside, or several that are measured as one.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
 }
 
 /// CPU time used up to now.
@@ -39,31 +39,52 @@ pub(crate) struct Memory {
 impl Process {
     /// Fails if there is no such process, or it is somebody else's.
     pub(crate) fn watch(pid: u32) -> Result<Self> {
-        let process = Self { folder: PathBuf::from(format!("/proc/{pid}")) };
+        let process = Self { folders: vec![PathBuf::from(format!("/proc/{pid}"))] };
         process.memory().with_context(|| format!("process {pid} cannot be watched: is it running, and yours?"))?;
         Ok(process)
     }
 
+    /// The two together: what they use is the sum.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.folders.extend(other.folders);
+        self
+    }
+
     pub(crate) fn cpu(&self) -> Result<CpuTime> {
-        let mut by_thread_ns = BTreeMap::new();
-        for thread in fs::read_dir(self.folder.join("task"))? {
-            let thread = thread?;
-            let Some(id) = thread.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            // A thread may end between being listed and being read.
-            let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
-            by_thread_ns.insert(id, run_time_ns(&text).context("schedstat has another form")?);
+        let mut used = CpuTime::default();
+        for folder in &self.folders {
+            used.read(folder)?;
         }
-        let stat = fs::read_to_string(self.folder.join("stat"))?;
-        Ok(CpuTime { by_thread_ns, ticks: ticks(&stat).context("stat has another form")? })
+        Ok(used)
     }
 
     pub(crate) fn memory(&self) -> Result<Memory> {
-        let text = fs::read_to_string(self.folder.join("smaps_rollup"))?;
-        rollup(&text).context("smaps_rollup has another form")
+        let mut sum = Memory::default();
+        for folder in &self.folders {
+            let text = fs::read_to_string(folder.join("smaps_rollup"))?;
+            let memory = rollup(&text).context("smaps_rollup has another form")?;
+            sum.rss += memory.rss;
+            sum.pss += memory.pss;
+            sum.anonymous += memory.anonymous;
+        }
+        Ok(sum)
     }
 }
 
 impl CpuTime {
+    /// Adds what the process of this folder has used.
+    fn read(&mut self, folder: &Path) -> Result<()> {
+        for thread in fs::read_dir(folder.join("task"))? {
+            let thread = thread?;
+            let Some(id) = thread.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            // A thread may end between being listed and being read.
+            let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
+            self.by_thread_ns.insert(id, run_time_ns(&text).context("schedstat has another form")?);
+        }
+        self.ticks += ticks(&fs::read_to_string(folder.join("stat"))?).context("stat has another form")?;
+        Ok(())
+    }
+
     /// CPU time used since an earlier reading, in ns: exact unless a thread has ended in between, else to 10 ms.
     pub(crate) fn since(&self, earlier: &Self) -> u64 {
         let all_live = earlier.by_thread_ns.keys().all(|thread| self.by_thread_ns.contains_key(thread));

@@ -1,5 +1,7 @@
 //! Times that were measured, and what is said about them.
 
+use std::time::Duration;
+
 /// Measured times in ns. A time less another one may be below zero, so they are signed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples(Vec<i64>);
@@ -18,6 +20,10 @@ pub(crate) struct Summary {
 impl Samples {
     pub(crate) fn add(&mut self, ns: i64) {
         self.0.push(ns);
+    }
+
+    pub(crate) fn add_duration(&mut self, duration: Duration) {
+        self.add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use futures::{SinkExt as _, StreamExt as _};
-use onya_protocol::{ServerFrame, Synced, VERSION};
+use onya_protocol::{Cursor, Refusal, ServerFrame, Synced, VERSION};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -49,12 +49,22 @@ impl Socket {
 
     /// Says hello and waits until the conversation is there.
     pub(crate) async fn hello(&mut self) -> Result<Synced> {
-        self.send(json!({"type": "hello", "versions": [VERSION]}).to_string()).await?;
+        let refused = |refusal: Refusal| anyhow!("hello was refused: {} ({:?})", refusal.message, refusal.code);
+        self.resume(None).await?.map_err(refused)
+    }
+
+    /// Says hello with where the copy of the log ends; what is missing in it, or why that was refused.
+    pub(crate) async fn resume(&mut self, cursor: Option<Cursor>) -> Result<Result<Synced, Refusal>> {
+        let mut hello = json!({"type": "hello", "versions": [VERSION]});
+        if let Some(cursor) = cursor {
+            hello["cursor"] = serde_json::to_value(cursor)?;
+        }
+        self.send(hello.to_string()).await?;
         loop {
             match frame(&self.expect().await?)? {
-                ServerFrame::Synced(synced) => return Ok(synced),
+                ServerFrame::Synced(synced) => return Ok(Ok(synced)),
                 ServerFrame::Hello { .. } => {}
-                ServerFrame::Refused(refusal) => bail!("hello was refused: {} ({:?})", refusal.message, refusal.code),
+                ServerFrame::Refused(refusal) => return Ok(Err(refusal)),
                 other => bail!("hello was answered by {other:?}"),
             }
         }
@@ -117,5 +127,5 @@ pub(crate) fn frame(text: &str) -> Result<ServerFrame> {
 fn refused(error: Error) -> anyhow::Error {
     let Error::Http(response) = error else { return error.into() };
     let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-    anyhow::anyhow!("the upgrade was refused with {}: {body}", response.status())
+    anyhow!("the upgrade was refused with {}: {body}", response.status())
 }

@@ -91,6 +91,55 @@ fn on_postgres_one_bare_commit_is_measured_beside_the_acknowledgement() {
     assert!(figure(&report, "Onya", "ack", "bare_commit_p50") > 0.0);
 }
 
+/// A small run of some measurements of several nodes, which must have gone well.
+fn cluster(parts: &str) -> Value {
+    let variable = |name: &str| {
+        std::env::var(name)
+            .unwrap_or_else(|_| panic!("{name} is not set: run ./tests/run exec cargo test -p onya-loadtests"))
+    };
+    let (onya, server, redis) = (onya(), variable("TEST_DATABASE_URL"), variable("TEST_REDIS_SERVER"));
+    let servers = ["--onya-bin", onya.to_str().unwrap(), "--database-url", &server, "--redis-server", &redis];
+    let output = loadtest(&[&["--json", "cluster", "--quick", "--only", parts][..], &servers].concat());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stdout));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A figure of a measurement of several nodes.
+fn cluster_figure(report: &Value, measure: &str, key: &str) -> f64 {
+    let mut measured = report["figures"].as_array().unwrap().iter();
+    let figures = measured.find(|figures| figures["measure"] == measure).unwrap_or_else(|| panic!("no {measure}"));
+    let figure = figures["figures"].as_array().unwrap().iter().find(|figure| figure["key"] == key);
+    figure.unwrap_or_else(|| panic!("no {key} in {figures}"))["value"].as_f64().unwrap()
+}
+
+#[test]
+fn several_nodes_relay_what_one_does_alone_and_one_leaves_without_a_loss() {
+    let report = cluster("relay,drain");
+    for way in ["cluster, local path", "cluster, through another node"] {
+        assert!(cluster_figure(&report, way, "stream_replies_complete") >= 5.0, "{way}");
+        assert_eq!(cluster_figure(&report, way, "ack_messages"), 50.0, "{way}");
+        assert!(cluster_figure(&report, way, "cpu_per_token") > 0.0, "{way}");
+    }
+    let drained = |key| cluster_figure(&report, "cluster, a node is drained", key);
+    assert_eq!((drained("sends_failed"), drained("replies_wrong")), (0.0, 0.0));
+    assert!(drained("moves") >= drained("sockets_on_the_node"), "everybody who was there has come back elsewhere");
+    assert!(drained("messages") > 6.0 && drained("replies_complete") >= 5.0, "customers talked meanwhile");
+}
+
+#[test]
+fn customers_of_killed_nodes_are_answered_by_the_others() {
+    let report = cluster("kill,herd");
+    for measure in ["cluster, 1 of 3 nodes are killed", "cluster, 2 of 3 nodes are killed"] {
+        let figure = |key| cluster_figure(&report, measure, key);
+        assert!(figure("conversations_touched") >= 4.0, "a third of the sockets was there: {report}");
+        assert!(figure("answered_max") > 0.0 && figure("answered_untouched_max") >= 0.0);
+        assert_eq!(figure("sends_failed"), 0.0);
+    }
+    assert!(cluster_figure(&report, "cluster, all sockets of a node are cut", "all_in_step_after") > 0.0);
+    assert!(cluster_figure(&report, "cluster, all sockets of a node are cut", "store_connections_most") > 0.0);
+}
+
 /// A command that must fail, and what it says.
 fn failure(arguments: &[&str]) -> String {
     let output = loadtest(arguments);
@@ -127,6 +176,7 @@ fn what_went_wrong_is_said_with_what_to_do() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let own = std::process::id().to_string();
+    let own_program = env!("CARGO_BIN_EXE_loadtest").to_owned();
     for (arguments, expected) in [
         (vec!["stream", "--url", &url, "--streams", "1"], "is it up?"),
         (vec!["handshake", "--url", &url], "--pid"),
@@ -148,6 +198,19 @@ fn what_went_wrong_is_said_with_what_to_do() {
         ),
         (vec!["ack", "--url", &url, "--bare"], "acknowledges nothing"),
         (vec!["report", "--onya-bin", "/nowhere/onya"], "cargo build --release"),
+        (vec!["cluster", "--onya-bin", "/nowhere/onya", "--database-url", "postgres://h/d"], "cargo build --release"),
+        (
+            vec![
+                "cluster",
+                "--onya-bin",
+                &own_program,
+                "--database-url",
+                "postgres://h/d",
+                "--redis-server",
+                "/nowhere",
+            ],
+            "--redis-server",
+        ),
     ] {
         let said = failure(&arguments);
         assert!(said.contains(expected), "{arguments:?}: {said}");

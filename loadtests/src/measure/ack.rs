@@ -156,7 +156,7 @@ async fn talk(mut socket: Socket, share: Share) -> Result<Harvest> {
             () = tokio::time::sleep_until(due) => {
                 ensure!(next < share.end, "{} messages were not acknowledged within 30 s", waiting.len());
                 if next >= share.counted {
-                    harvest.late.add(ns(due.elapsed()));
+                    harvest.late.add_duration(due.elapsed());
                 }
                 socket.send(say(&next.to_string())).await?;
                 waiting.insert(next.to_string(), (next, due));
@@ -167,7 +167,7 @@ async fn talk(mut socket: Socket, share: Share) -> Result<Harvest> {
                     let name = ack.client_msg_id.to_string();
                     let (number, due) = waiting.remove(&name).with_context(|| format!("{name} was acknowledged twice"))?;
                     if number >= share.counted {
-                        harvest.acks.add(ns(due.elapsed()));
+                        harvest.acks.add_duration(due.elapsed());
                     }
                 }
                 ServerFrame::Refused(refusal) => {
@@ -185,8 +185,4 @@ async fn talk(mut socket: Socket, share: Share) -> Result<Harvest> {
 
 fn say(name: &str) -> String {
     json!({"type": "say", "client_msg_id": name, "text": "Is anybody there?"}).to_string()
-}
-
-fn ns(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

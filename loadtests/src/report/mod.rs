@@ -5,8 +5,8 @@
 //! the processes are started and ended, [`table`] holds the marks.
 
 mod plan;
-mod servers;
-mod table;
+pub(crate) mod servers;
+pub(crate) mod table;
 
 use std::path::PathBuf;
 
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: ReportArgs, json: bool) -> Result<bool> {
         for (of, figures) in &figures {
             output::line(&format!("{of}: {}", figures.text()))?;
         }
-        output::line(table::text(&rows).trim_end())?;
+        output::line(table::text(&rows, "bare relay").trim_end())?;
     }
     Ok(correct)
 }

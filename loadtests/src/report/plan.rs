@@ -85,8 +85,8 @@ fn passivation(soon: bool) -> (&'static str, String) {
 }
 
 fn row(what: &str, key: &str, (unit, mark): (&'static str, Mark), of: (&Figures, Option<&Figures>)) -> Row {
-    let relay = of.1.and_then(|figures| figures.get(key));
-    Row { what: what.to_owned(), unit, onya: of.0.get(key), relay, mark }
+    let beside = of.1.and_then(|figures| figures.get(key));
+    Row { what: what.to_owned(), unit, onya: of.0.get(key), beside, mark }
 }
 
 impl Plan {
@@ -160,7 +160,7 @@ impl Plan {
             row(
                 &format!("CPU of a token, {streams} streams"),
                 "server_cpu_per_token",
-                ("us", Mark::TimesRelay(1.4)),
+                ("us", Mark::Times(1.4, "relay")),
                 of,
             ),
             row("first token over the upstream's, p50", &format!("{first}_p50"), ("ms", Mark::None), of),

@@ -5,16 +5,16 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::child::Kin;
+use crate::database::Database;
 use crate::output::progress;
 use crate::target::{Target, TargetArgs};
 use crate::upstream::ScriptArgs;
 
 /// Settings by the name of their variable.
-pub(super) type Settings<'a> = &'a [(&'a str, String)];
+pub(crate) type Settings<'a> = &'a [(&'a str, String)];
 
 /// What each measurement wants of Onya: room for all sockets, and an end without ceremony.
 const ALWAYS: [(&str, &str); 10] = [
@@ -34,7 +34,7 @@ const ALWAYS: [(&str, &str); 10] = [
 const LOG: &str = "onya.log";
 
 /// An Onya with data of its own.
-pub(super) struct Onya {
+pub(crate) struct Onya {
     bin: PathBuf,
     folder: TempDir,
     database: Option<Database>,
@@ -42,27 +42,21 @@ pub(super) struct Onya {
     running: Option<Kin>,
 }
 
-/// A Postgres database that exists for one measurement.
-struct Database {
-    server: String,
-    name: String,
-}
-
 /// The scripted model.
-pub(super) struct Model {
+pub(crate) struct Model {
     process: Kin,
     url: String,
 }
 
 /// The bare relay.
-pub(super) struct Relay {
+pub(crate) struct Relay {
     process: Kin,
     pub target: Arc<Target>,
 }
 
 impl Onya {
     /// Prepares one; `server` is a Postgres whose role may create databases, without one SQLite is used.
-    pub(super) async fn prepare(bin: PathBuf, server: Option<&str>, settings: Settings<'_>) -> Result<Self> {
+    pub(crate) async fn prepare(bin: PathBuf, server: Option<&str>, settings: Settings<'_>) -> Result<Self> {
         let database = match server {
             Some(server) => Some(Database::create(server).await?),
             None => None,
@@ -73,7 +67,7 @@ impl Onya {
     }
 
     /// Starts it, again if it was stopped, and gives how to reach it.
-    pub(super) async fn start(&mut self) -> Result<Arc<Target>> {
+    pub(crate) async fn start(&mut self) -> Result<Arc<Target>> {
         let log = self.folder.path().join(LOG);
         let mut command = Command::new(&self.bin);
         // Nothing that happens to be exported here may steer what is measured.
@@ -91,12 +85,12 @@ impl Onya {
     }
 
     /// The database that it uses, if it is a Postgres.
-    pub(super) fn database_url(&self) -> Option<String> {
+    pub(crate) fn database_url(&self) -> Option<String> {
         self.database.as_ref().map(Database::url)
     }
 
     /// Stops it; its data stays.
-    pub(super) async fn stop(&mut self) -> Result<()> {
+    pub(crate) async fn stop(&mut self) -> Result<()> {
         match self.running.take() {
             Some(process) => process.stop().await.context("onya"),
             None => Ok(()),
@@ -104,7 +98,7 @@ impl Onya {
     }
 
     /// Stops it and removes its data, after showing what it warned of.
-    pub(super) async fn end(mut self) -> Result<()> {
+    pub(crate) async fn end(mut self) -> Result<()> {
         self.stop().await?;
         let log = std::fs::read_to_string(self.folder.path().join(LOG))?;
         if let Some(last) = log.lines().last() {
@@ -118,7 +112,7 @@ impl Onya {
 }
 
 impl Model {
-    pub(super) async fn start(script: ScriptArgs) -> Result<Self> {
+    pub(crate) async fn start(script: ScriptArgs) -> Result<Self> {
         let arguments = [
             ("--tokens", script.tokens.to_string()),
             ("--tokens-per-second", script.tokens_per_second.to_string()),
@@ -132,7 +126,7 @@ impl Model {
     }
 
     /// What Onya is told, so that it asks this model and as many times at once as it likes.
-    pub(super) fn settings(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn settings(&self) -> [(&'static str, String); 3] {
         [
             ("LLM_PROVIDER", "openai".to_owned()),
             ("OPENAI_BASE_URL", self.url.clone()),
@@ -140,13 +134,13 @@ impl Model {
         ]
     }
 
-    pub(super) async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.process.stop().await.context("the scripted model")
     }
 }
 
 impl Relay {
-    pub(super) async fn start(model: &Model) -> Result<Self> {
+    pub(crate) async fn start(model: &Model) -> Result<Self> {
         let mut process = Kin::own(&["relay".to_owned(), "--upstream".to_owned(), model.url.clone()])?;
         let line = process.line().await.context("the bare relay did not start")?;
         let url = line.strip_prefix("relay: ").context("the bare relay has no address")?;
@@ -154,12 +148,12 @@ impl Relay {
         Ok(Self { process, target })
     }
 
-    pub(super) async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.process.stop().await.context("the bare relay")
     }
 }
 
-async fn target(url: &str, metrics: Option<&str>, (process, bare): (&Kin, bool)) -> Result<Arc<Target>> {
+pub(crate) async fn target(url: &str, metrics: Option<&str>, (process, bare): (&Kin, bool)) -> Result<Arc<Target>> {
     let metrics_url = metrics.map(str::parse).transpose()?;
     let args = TargetArgs {
         url: url.parse()?,
@@ -173,34 +167,8 @@ async fn target(url: &str, metrics: Option<&str>, (process, bare): (&Kin, bool))
 }
 
 /// Reads `onya: http://ADDRESS (metrics: http://ADDRESS/metrics)`.
-fn announced(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn announced(line: &str) -> Option<(&str, &str)> {
     line.strip_prefix("onya: ")?.strip_suffix(')')?.split_once(" (metrics: ")
-}
-
-impl Database {
-    async fn create(server: &str) -> Result<Self> {
-        let name = format!("onya_load_{}_{}", std::process::id(), crate::clock::monotonic_ns());
-        execute(server, format!("CREATE DATABASE {name}")).await.context("no database of our own on --database-url")?;
-        Ok(Self { server: server.to_owned(), name })
-    }
-
-    fn url(&self) -> String {
-        let (address, parameters) = self.server.split_once('?').map_or((&*self.server, ""), |(url, rest)| (url, rest));
-        let start = address.find("://").map_or(0, |at| at + 3);
-        let end = address[start..].find('/').map_or(address.len(), |at| start + at);
-        let mark = if parameters.is_empty() { "" } else { "?" };
-        format!("{}/{}{mark}{parameters}", &address[..end], self.name)
-    }
-
-    async fn drop(self) -> Result<()> {
-        execute(&self.server, format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
-    }
-}
-
-async fn execute(server: &str, statement: String) -> Result<()> {
-    let mut connection = PgConnection::connect(server).await?;
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
-    Ok(connection.close().await?)
 }
 
 #[cfg(test)]
@@ -212,13 +180,5 @@ mod tests {
         let line = "onya: http://127.0.0.1:1 (metrics: http://127.0.0.1:2/metrics)";
         assert_eq!(announced(line), Some(("http://127.0.0.1:1", "http://127.0.0.1:2/metrics")));
         assert_eq!(announced("panicked"), None);
-    }
-
-    #[test]
-    fn a_database_of_its_own_is_on_the_same_server() {
-        let url = |server: &str| Database { server: server.to_owned(), name: "load".to_owned() }.url();
-        assert_eq!(url("postgres://onya@127.0.0.1:5432/postgres"), "postgres://onya@127.0.0.1:5432/load");
-        assert_eq!(url("postgres://onya@127.0.0.1:5432"), "postgres://onya@127.0.0.1:5432/load");
-        assert_eq!(url("postgres://h/a?sslmode=disable"), "postgres://h/load?sslmode=disable");
     }
 }
