@@ -74,3 +74,11 @@ fn this_very_process_can_be_watched_and_no_process_cannot() {
     assert!(!process.cpu().unwrap().by_thread_ns.is_empty());
     assert!(Process::watch(u32::MAX).is_err());
 }
+
+#[test]
+fn two_processes_are_measured_as_one() {
+    let (own, parent) = (std::process::id(), std::os::unix::process::parent_id());
+    let both = Process::watch(own).unwrap().with(Process::watch(parent).unwrap());
+    let used = both.cpu().unwrap();
+    assert!(used.by_thread_ns.contains_key(&own) && used.by_thread_ns.contains_key(&parent));
+}

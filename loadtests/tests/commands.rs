@@ -114,30 +114,35 @@ fn cluster_figure(report: &Value, measure: &str, key: &str) -> f64 {
 }
 
 #[test]
-fn several_nodes_relay_what_one_does_alone_and_one_leaves_without_a_loss() {
-    let report = cluster("relay,drain");
+fn two_nodes_do_together_what_one_does_alone() {
+    let report = cluster("relay");
     for way in ["cluster, local path", "cluster, through another node"] {
         assert!(cluster_figure(&report, way, "stream_replies_complete") >= 5.0, "{way}");
         assert_eq!(cluster_figure(&report, way, "ack_messages"), 50.0, "{way}");
         assert!(cluster_figure(&report, way, "cpu_per_token") > 0.0, "{way}");
     }
+}
+
+#[test]
+fn customers_of_a_node_that_leaves_or_is_cut_off_come_back_elsewhere_and_lose_nothing() {
+    let report = cluster("drain,herd");
     let drained = |key| cluster_figure(&report, "cluster, a node is drained", key);
     assert_eq!((drained("sends_failed"), drained("replies_wrong")), (0.0, 0.0));
     assert!(drained("moves") >= drained("sockets_on_the_node"), "everybody who was there has come back elsewhere");
     assert!(drained("messages") > 6.0 && drained("replies_complete") >= 5.0, "customers talked meanwhile");
+    assert!(cluster_figure(&report, "cluster, all sockets of a node are cut", "all_in_step_after") > 0.0);
+    assert!(cluster_figure(&report, "cluster, all sockets of a node are cut", "store_connections_most") > 0.0);
 }
 
 #[test]
 fn customers_of_killed_nodes_are_answered_by_the_others() {
-    let report = cluster("kill,herd");
+    let report = cluster("kill");
     for measure in ["cluster, 1 of 3 nodes are killed", "cluster, 2 of 3 nodes are killed"] {
         let figure = |key| cluster_figure(&report, measure, key);
         assert!(figure("conversations_touched") >= 4.0, "a third of the sockets was there: {report}");
-        assert!(figure("answered_max") > 0.0 && figure("answered_untouched_max") >= 0.0);
+        assert!(figure("answered_max") > 0.0);
         assert_eq!(figure("sends_failed"), 0.0);
     }
-    assert!(cluster_figure(&report, "cluster, all sockets of a node are cut", "all_in_step_after") > 0.0);
-    assert!(cluster_figure(&report, "cluster, all sockets of a node are cut", "store_connections_most") > 0.0);
 }
 
 /// A command that must fail, and what it says.

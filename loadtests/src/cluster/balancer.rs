@@ -30,3 +30,24 @@ impl Balancer {
         (index, Arc::clone(&self.nodes[index].0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::TargetArgs;
+
+    async fn target(port: u16) -> Arc<Target> {
+        let url = format!("http://127.0.0.1:{port}").parse().unwrap();
+        let args = TargetArgs { url, token: None, pid: None, metrics_url: None, bare: false, i_own_this_host: false };
+        Arc::new(args.resolve().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn customers_go_where_they_belong_and_else_to_those_who_are_ready_in_turn() {
+        let balancer = Balancer::new(vec![target(1).await, target(2).await, target(3).await]);
+        assert_eq!(balancer.pick(Some(1)).0, 1);
+        balancer.leave_out(1);
+        let picked: Vec<_> = (0..4).map(|_| balancer.pick(Some(1)).0).collect();
+        assert!(picked == [0, 2, 0, 2] || picked == [2, 0, 2, 0], "{picked:?}");
+    }
+}
