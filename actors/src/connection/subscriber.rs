@@ -166,13 +166,18 @@ impl Subscriber {
         self.position().map(|seq| Cursor { history_epoch, seq })
     }
 
-    /// It was brought up to date through this attachment of its conversation.
+    /// It is brought up to date through this attachment of its conversation.
     pub(crate) fn attached(&self, attachment: Option<u64>) {
         self.attachment.store(attachment.unwrap_or_default(), Ordering::Relaxed);
     }
 
     pub(crate) fn is_attached(&self, attachment: u64) -> bool {
         self.attachment.load(Ordering::Relaxed) == attachment
+    }
+
+    /// Whether it is brought up to date through this attachment, or being brought up to date through any.
+    pub(crate) fn hears(&self, attachment: Option<u64>) -> bool {
+        self.position().is_none() || attachment.is_some_and(|attachment| self.is_attached(attachment))
     }
 
     /// Asks for the reader's socket to be closed.

@@ -77,14 +77,14 @@ impl Directory {
     ) -> Result<bool, Refusal> {
         let Viewer::Here(subscriber, begun) = viewer else { return Ok(false) };
         for attempt in 0..ATTEMPTS {
-            let mut attachment = None;
             let attached = match self.way_of(system, row) {
                 Way::Here => {
-                    attachment = self.attached_to(system, row, system.peers.as_ref().map(Peers::me));
+                    subscriber.attached(self.attached_to(system, row, system.peers.as_ref().map(Peers::me)));
                     self.show_here(system, row, (viewer, cursor)).await?
                 }
                 Way::There(link) => {
-                    attachment = self.attached_to(system, row, Some(link.owner));
+                    // Before it is shown anything: what follows is for it as well.
+                    subscriber.attached(self.attached_to(system, row, Some(link.owner)));
                     match link.watch((subscriber, *begun), cursor).await {
                         Watched::Shown => Attached::Done,
                         Watched::Refused(refusal) => return Err(refusal),
@@ -96,7 +96,6 @@ impl Directory {
             };
             match attached {
                 Attached::Done => {
-                    subscriber.attached(attachment);
                     self.overtaken(system, row, subscriber);
                     return Ok(true);
                 }

@@ -81,6 +81,15 @@ impl Row {
         self.relay(published, None);
     }
 
+    /// Shows an entry of another node to those who are brought up to date from there, or are just being. The others may read in
+    /// a view that has not been asked for there: they would take it for one that they are not shown.
+    pub(crate) fn show_from_elsewhere(&self, published: &Published) {
+        let attachment = lock(&self.course).as_ref().and_then(|course| course.attachment());
+        for reader in lock(&self.readers).iter().filter(|reader| reader.hears(attachment)) {
+            reader.publish(published.clone());
+        }
+    }
+
     /// Shows something to the readers of this node.
     pub(crate) fn show(&self, published: &Published) {
         for reader in lock(&self.readers).iter() {
@@ -220,4 +229,53 @@ impl Row {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use onya_core::ParticipantId;
+    use onya_protocol::{Control, Synced};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::connection::{PublishedEntry, SendQueue, SendQueueLimits};
+
+    /// A reader who was brought to position 3 through this attachment.
+    fn reader(row: &Row, attachment: Option<u64>) -> Arc<Subscriber> {
+        let queue = Arc::new(SendQueue::new(SendQueueLimits { frames: 8, bytes: 8_192 }));
+        let reader = Subscriber::new(row.id, ParticipantId(Uuid::nil()), View::Customer, queue);
+        reader.attached(attachment);
+        let synced = Synced {
+            conversation: row.id,
+            history_epoch: Uuid::nil(),
+            position: 3,
+            recovered: true,
+            reason: None,
+            entries: Vec::new(),
+            has_older: false,
+            control: Control::Assistant,
+            control_version: 0,
+            turn: None,
+        };
+        reader.begin(reader.restart(), synced);
+        row.readers().push(Arc::clone(&reader));
+        reader
+    }
+
+    #[test]
+    fn an_entry_of_another_node_is_for_those_who_are_brought_up_to_date_from_there() {
+        let row = Row::new(ConversationId(Uuid::nil()));
+        let attached_to = |node| {
+            let mut course = row.course();
+            let course = course.get_or_insert_default();
+            course.attach(Some(Incarnation(Uuid::from_u128(node))));
+            course.attachment()
+        };
+        let (adrift, attached) = (reader(&row, attached_to(1)), reader(&row, attached_to(2)));
+        // In a view that only one of them reads in, which the node that it comes from cannot know.
+        let (customer, staff) = (None, None);
+        let entry = PublishedEntry { seq: 4, customer, staff, opens_turn: false, ends_turn: None, erases: false };
+        row.show_from_elsewhere(&Published::Entry(entry));
+        assert_eq!((adrift.position(), attached.position()), (Some(3), Some(4)));
+    }
 }

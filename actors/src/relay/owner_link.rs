@@ -245,7 +245,7 @@ impl LinkEnd for OwnerLink {
                 let Some(row) = self.shown(&system, shown.conversation) else { return };
                 // Nobody else can have stored it.
                 row.course().get_or_insert_default().heard(Some(self.owner));
-                row.show(&Published::Entry(shown.into()));
+                row.show_from_elsewhere(&Published::Entry(shown.into()));
             }
             ToEdge::Delta(delta) => {
                 if let Some(row) = self.shown(&system, delta.conversation) {
