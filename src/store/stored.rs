@@ -351,11 +351,7 @@ fn salt() -> Salt {
 /// An event as JSON text. It has its room from the start, since to grow it a text is copied.
 fn body(event: &Event) -> Result<String, Unstorable> {
     const FLAT_BYTES: usize = 160;
-    let said = match event {
-        Event::MessageSaid { text, .. } | Event::TurnEnded { text, .. } => text.len(),
-        _ => 0,
-    };
-    let mut body = Vec::with_capacity(FLAT_BYTES + said);
+    let mut body = Vec::with_capacity(FLAT_BYTES + event.said().len());
     serde_json::to_writer(&mut body, event).map_err(|error| no_json(&error))?;
     String::from_utf8(body).map_err(|_| Unstorable("JSON that is not UTF-8".to_owned()))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use onya_core::conversation::{Entry, Event};
+use onya_core::conversation::Entry;
 
 use crate::ports::TailLimit;
 
@@ -39,8 +39,5 @@ impl Window {
 }
 
 fn text_bytes(entry: &Entry) -> usize {
-    match &entry.event {
-        Event::MessageSaid { text, .. } | Event::TurnEnded { text, .. } => text.len(),
-        _ => 0,
-    }
+    entry.event.said().len()
 }

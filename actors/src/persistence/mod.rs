@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use onya_core::ConversationId;
-use onya_core::conversation::{Entry, Event};
+use onya_core::conversation::Entry;
 use ractor::{ActorCell, SpawnErr};
 use tokio_util::task::TaskTracker;
 
@@ -120,8 +120,5 @@ pub fn lane_of(conversation: ConversationId, lanes: usize) -> usize {
 
 fn entry_bytes(entry: &Entry) -> usize {
     const FLAT_BYTES: usize = 256;
-    match &entry.event {
-        Event::MessageSaid { text, .. } | Event::TurnEnded { text, .. } => FLAT_BYTES + text.len(),
-        _ => FLAT_BYTES,
-    }
+    FLAT_BYTES + entry.event.said().len()
 }

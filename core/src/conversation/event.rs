@@ -314,6 +314,15 @@ pub enum Event {
 }
 
 impl Event {
+    /// What somebody said by it; empty if nothing.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        match self {
+            Self::MessageSaid { text, .. } | Self::TurnEnded { text, .. } => text,
+            _ => "",
+        }
+    }
+
     /// Whether customers are shown it.
     #[must_use]
     pub const fn customer_sees(&self) -> bool {
