@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use onya::cluster::link::{Acceptor, CredentialError, Credentials, Dialer, LinkSettings, LinkTimes, Proven, Purpose};
+use onya::cluster::link::{Acceptor, Dialer, LinkSettings, LinkTimes};
 use onya_actors::ports::LinkEnd;
 use onya_core::Incarnation;
 use onya_core::cluster::{Member, MemberRole, Standing};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::measure::{Heard, Round, cpu, per_frame};
+use crate::trusting::Trusting;
 
 struct End<S, R> {
     waiting: Mutex<VecDeque<S>>,
@@ -64,24 +65,6 @@ impl<S: Send + 'static, R: Send + 'static> LinkEnd for End<S, R> {
 
     fn received(&self, _: R) {
         self.heard.add(1);
-    }
-}
-
-struct Trusting(Incarnation);
-
-impl Credentials for Trusting {
-    fn prove(&self, _: Purpose, _: Incarnation, nonce: &str) -> Result<String, CredentialError> {
-        Ok(format!("{}/{nonce}", self.0))
-    }
-
-    fn check(&self, _: Purpose, proof: &str) -> Result<Proven, CredentialError> {
-        let malformed = || CredentialError("malformed".to_owned());
-        let (from, nonce) = proof.split_once('/').ok_or_else(malformed)?;
-        Ok(Proven { from: from.parse().map_err(|_| malformed())?, nonce: nonce.into() })
-    }
-
-    fn longest_life(&self) -> Duration {
-        Duration::from_secs(90)
     }
 }
 

@@ -8,6 +8,8 @@
 mod bare;
 mod link;
 mod measure;
+#[path = "../trusting/mod.rs"]
+mod trusting;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use onya::cluster::link::{Acceptor, CredentialError, Credentials, Dialer, LinkSettings, LinkTimes, Proven, Purpose};
+use onya::cluster::link::{Acceptor, Dialer, LinkSettings, LinkTimes};
 use onya_actors::ports::LinkEnd;
 use onya_core::Incarnation;
 use onya_core::cluster::Member;
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::measure::resident;
 use crate::pods;
+use crate::trusting::Trusting;
 
 /// Links that come and go before memory is read, so that what is allocated once is not counted.
 const BEFORE: u32 = 4;
@@ -37,24 +38,6 @@ impl<S: Send + 'static, R: Send + 'static> LinkEnd for Silent<S, R> {
     }
 
     fn received(&self, _: R) {}
-}
-
-struct Trusting(Incarnation);
-
-impl Credentials for Trusting {
-    fn prove(&self, _: Purpose, _: Incarnation, nonce: &str) -> Result<String, CredentialError> {
-        Ok(format!("{}/{nonce}", self.0))
-    }
-
-    fn check(&self, _: Purpose, proof: &str) -> Result<Proven, CredentialError> {
-        let malformed = || CredentialError("malformed".to_owned());
-        let (from, nonce) = proof.split_once('/').ok_or_else(malformed)?;
-        Ok(Proven { from: from.parse().map_err(|_| malformed())?, nonce: nonce.into() })
-    }
-
-    fn longest_life(&self) -> Duration {
-        Duration::from_secs(90)
-    }
 }
 
 /// Bytes that so many links take.

@@ -14,6 +14,8 @@ mod moves;
 mod pods;
 mod ring;
 mod rollout;
+#[path = "../trusting/mod.rs"]
+mod trusting;
 
 use std::io::Write as _;
 use std::process::ExitCode;
