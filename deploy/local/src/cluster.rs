@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use onya_servers::process::{Kin, PATIENCE, mortal};
-use onya_servers::{free_port, nginx, postgres};
+use onya_servers::{free_port, nginx, postgres, redis};
 use rustix::process::Signal;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
@@ -96,10 +96,9 @@ impl Cluster {
     }
 
     async fn start_redis(&mut self) -> Result<()> {
-        let port = free_port()?.to_string();
+        let port = free_port()?;
         let mut command = mortal("TERM");
-        command.arg(&self.programs.redis).args(["--bind", "127.0.0.1", "--port", &port, "--save", ""]);
-        command.arg("--dir").arg(self.folder.path()).arg("--logfile").arg(self.log("redis"));
+        command.arg(&self.programs.redis).args(redis::arguments(self.folder.path(), port));
         self.launch("redis", command)?;
         self.redis = format!("redis://127.0.0.1:{port}");
         let address = format!("127.0.0.1:{port}");

@@ -174,8 +174,7 @@ pub(super) fn name(index: usize) -> String {
 
 async fn redis(program: &Path, folder: &Path, port: u16) -> Result<Kin> {
     let mut command = Command::new(program);
-    command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
-    command.arg("--dir").arg(folder).arg("--logfile").arg(folder.join("redis.log"));
+    command.args(onya_servers::redis::arguments(folder, port));
     let process = Kin::start(command).context("no Redis: name one with --redis-server")?;
     let start = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {

@@ -1,4 +1,4 @@
-//! Servers of one's own: PostgreSQL and nginx on free ports with their files in a private folder, and processes that end
+//! Servers of one's own: PostgreSQL, Redis and nginx on free ports with their files in a private folder, and processes that end
 //! with whoever started them.
 //!
 //! Tests, fault campaigns and the local cluster start them the same way. Nothing of the system's is touched: no service, no
@@ -8,6 +8,7 @@
 pub mod nginx;
 pub mod postgres;
 pub mod process;
+pub mod redis;
 
 use std::net::TcpListener;
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use onya_servers::free_port;
 use onya_servers::process::{Kin, PATIENCE, mortal};
+use onya_servers::redis::arguments;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -70,7 +71,6 @@ fn launch(folder: &Path, port: u16) -> Result<Kin> {
     let program = std::env::var_os("TEST_REDIS_SERVER")
         .context("TEST_REDIS_SERVER is not set, the program redis-server: run ./tests/run faults, or eval \"$(./tests/run setup)\"")?;
     let mut command = mortal("KILL");
-    command.arg(program).args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
-    command.arg("--dir").arg(folder).arg("--logfile").arg(folder.join("redis.log"));
+    command.arg(program).args(arguments(folder, port));
     Kin::start(command, &folder.join("redis.log"))
 }
