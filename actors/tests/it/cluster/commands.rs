@@ -1,8 +1,8 @@
 //! A command reaches the one owner from any node, once.
 
-use onya_core::conversation::{Action, Overlap, Request, Role};
+use onya_core::conversation::{Ack, Action, Overlap, Request, Role};
 use onya_core::{ClientMsgId, ConversationId};
-use onya_protocol::ErrorCode;
+use onya_protocol::{ErrorCode, Refusal};
 use uuid::Uuid;
 
 use super::world::Nodes;
@@ -101,24 +101,30 @@ async fn more_than_may_wait_for_an_unreachable_node_is_refused_as_busy_and_the_r
     assert_eq!(nodes.entries().len(), 1, "nothing was stored");
 }
 
+/// What becomes of a command that its owner has sent to the store, when something happens before the answer.
+async fn outcome_when(nodes: &Nodes, name: &str, happens: impl FnOnce()) -> Result<Ack, Refusal> {
+    let edge = nodes.other();
+    nodes.say(edge, "first").await.unwrap();
+    nodes.log().hold();
+    let happening = async {
+        nodes.settle().await;
+        happens();
+        nodes.log().resume();
+    };
+    let asked = nodes.nodes[edge].sessions.request(nodes.id, named(name, None, "x"), None);
+    tokio::join!(asked, happening).0
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_command_whose_answer_was_lost_is_answered_as_unknown_and_found_by_its_repeat() {
     let nodes = Nodes::new().await;
     nodes.settle().await;
     let (owner, edge) = (nodes.wished(), nodes.other());
-    nodes.say(edge, "first").await.unwrap();
-    nodes.log().hold();
-    let sessions = &nodes.nodes[edge].sessions;
-    let cutting = async {
-        nodes.settle().await;
-        nodes.cluster.cut(nodes.nodes[owner].me, nodes.nodes[edge].me);
-        nodes.log().resume();
-    };
-    let (outcome, ()) = tokio::join!(sessions.request(nodes.id, named("lost", None, "x"), None), cutting);
-    assert_eq!(outcome.unwrap_err().code, ErrorCode::Unknown);
+    let cut = || nodes.cluster.cut(nodes.nodes[owner].me, nodes.nodes[edge].me);
+    assert_eq!(outcome_when(&nodes, "lost", cut).await.unwrap_err().code, ErrorCode::Unknown);
     nodes.cluster.mend();
     nodes.settle().await;
-    let again = sessions.request(nodes.id, named("lost", None, "x"), None).await.unwrap();
+    let again = nodes.nodes[edge].sessions.request(nodes.id, named("lost", None, "x"), None).await.unwrap();
     assert!(again.repeated);
 }
 
@@ -127,20 +133,15 @@ async fn a_command_that_a_dead_owner_may_have_stored_is_not_refused_as_busy_by_i
     let nodes = Nodes::new().await;
     nodes.settle().await;
     let (owner, edge) = (nodes.wished(), nodes.other());
-    nodes.say(edge, "first").await.unwrap();
-    nodes.log().hold();
-    let sessions = &nodes.nodes[edge].sessions;
-    let dying = async {
-        nodes.settle().await;
+    let die = || {
         nodes.log().fail_claims(usize::MAX);
         nodes.bury(owner);
-        nodes.log().resume();
     };
-    let (outcome, ()) = tokio::join!(sessions.request(nodes.id, named("doubtful", None, "x"), None), dying);
-    assert_eq!(outcome.unwrap_err().code, ErrorCode::Unknown);
+    assert_eq!(outcome_when(&nodes, "doubtful", die).await.unwrap_err().code, ErrorCode::Unknown);
     nodes.log().fail_claims(0);
     nodes.settle().await;
-    assert!(sessions.request(nodes.id, named("doubtful", None, "x"), None).await.unwrap().repeated);
+    let again = nodes.nodes[edge].sessions.request(nodes.id, named("doubtful", None, "x"), None).await.unwrap();
+    assert!(again.repeated);
 }
 
 #[tokio::test(start_paused = true)]
