@@ -92,6 +92,7 @@ impl Directory {
                         Watched::Lost => Attached::Again,
                     }
                 }
+                Way::Nowhere if attempt == 0 => stored_owner_in_reach(system, row).await,
                 Way::Nowhere => Attached::Again,
             };
             match attached {
@@ -323,8 +324,23 @@ enum FromTail {
 async fn taken_meanwhile(system: &System, row: &Row) -> Result<Option<Option<Incarnation>>, Refusal> {
     let remembers = |peers: &&Peers| peers.membership().is_in_time() || planted::is(Fault::StaleRead);
     let Some(peers) = system.peers.as_ref().filter(|peers| !remembers(peers)) else { return Ok(None) };
-    let owner = system.log.summary(row.id).await.map_err(not_read)?.and_then(|summary| summary.owner);
+    let owner = stored_owner(system, row).await?;
     Ok((owner != Some(peers.me())).then_some(owner))
+}
+
+/// Whom else to ask for a conversation whose node, as far as is known here, cannot be reached: a node that should own it may have
+/// died, or not have it yet, while the one that has it lives.
+async fn stored_owner_in_reach(system: &System, row: &Row) -> Attached {
+    let Some(peers) = &system.peers else { return Attached::Again };
+    // A store that cannot be read says so when the reader is shown what is stored.
+    match stored_owner(system, row).await {
+        Ok(Some(owner)) if peers.owner_link(owner).is_some() => Attached::Elsewhere(Some(owner)),
+        _ => Attached::Again,
+    }
+}
+
+async fn stored_owner(system: &System, row: &Row) -> Result<Option<Incarnation>, Refusal> {
+    Ok(system.log.summary(row.id).await.map_err(not_read)?.and_then(|summary| summary.owner))
 }
 
 async fn from_tail(system: &Arc<System>, viewer: &Viewer, cursor: Option<Cursor>) -> Result<FromTail, Refusal> {

@@ -121,6 +121,26 @@ async fn a_reader_who_is_adrift_is_not_left_behind_when_another_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_is_shown_the_reply_of_an_owner_that_lives_though_the_node_that_should_own_it_cannot_be_reached() {
+    let mut nodes = Nodes::new().await;
+    nodes.settle().await;
+    let owner = nodes.wished();
+    nodes.say(owner, "hello").await.unwrap();
+    let asked = nodes.nodes[owner].model.asked().await;
+    asked.say("Grüße");
+    while nodes.wished() == owner {
+        nodes.join(&format!("new-{}", nodes.nodes.len())).await;
+    }
+    nodes.settle().await;
+    let wished = nodes.wished();
+    let edge = (0..nodes.nodes.len()).find(|node| *node != owner && *node != wished).unwrap();
+    nodes.cluster.cut(nodes.nodes[wished].me, nodes.nodes[edge].me);
+    nodes.settle().await;
+    let mut reader = nodes.customer(edge, None).await;
+    assert_eq!(reader.synced().await.turn.unwrap().text, "Grüße");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_whose_owner_cannot_be_reached_is_shown_what_is_stored_and_the_rest_later() {
     let nodes = Nodes::new().await;
     nodes.settle().await;
