@@ -3,7 +3,8 @@
 //! A subscriber is registered first and synchronised after; what is published in between waits. From then on every
 //! entry must follow the one before it. Should one ever be missing, the socket is closed rather than shown a hole. Text of
 //! a reply is sent only while this reader has been shown that its turn is open: what waited is dropped if the standing
-//! already holds the turn's end.
+//! already holds the turn's end. Text that does not continue what this reader holds is not sent either: whoever was shown what is
+//! stored, because the owner could not be asked, holds none of it, and is brought up to date again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,6 +108,8 @@ struct Place {
     open_turn: Option<Seq>,
     /// The newest epoch and attempt of it that this reader has heard of: what belongs to an older one is not shown.
     reached: (u64, u32),
+    /// How much of that attempt's text it holds, in bytes.
+    held: u64,
     attempt: Attempt,
 }
 
@@ -114,10 +117,24 @@ impl Place {
     /// Whether something of this turn, epoch and attempt may be shown; if so, nothing older may any more.
     fn reaches(&mut self, turn: Seq, reached: (u64, u32)) -> bool {
         let shows = self.open_turn == Some(turn) && reached >= self.reached;
-        if shows {
-            self.reached = reached;
+        if shows && reached > self.reached {
+            (self.reached, self.held) = (reached, 0);
         }
         shows
+    }
+
+    /// Whether text may be shown and continues what is held; if so, it is held from now on.
+    fn continues(&mut self, delta: &Delta) -> bool {
+        let shows = self.reaches(delta.turn, (delta.epoch, delta.attempt)) && delta.offset <= self.held;
+        if shows {
+            self.held = self.held.max(delta.offset + delta.text.len() as u64);
+        }
+        shows
+    }
+
+    /// A turn has been opened at this position.
+    fn opened(&mut self, turn: Seq) {
+        (self.open_turn, self.reached, self.held) = (Some(turn), (0, 0), 0);
     }
 }
 
@@ -152,7 +169,8 @@ impl Subscriber {
         };
         let open_turn = synced.turn.as_ref().map(|turn| turn.turn);
         let reached = synced.turn.as_ref().map_or((0, 0), |turn| (turn.epoch, turn.attempt));
-        *phase = Phase::Live(Place { position: synced.position, open_turn, reached, attempt: begun });
+        let held = synced.turn.as_ref().map_or(0, |turn| turn.text.len() as u64);
+        *phase = Phase::Live(Place { position: synced.position, open_turn, reached, held, attempt: begun });
         // The standing brings the text so far; what waits before it would be continued before it.
         self.queue.withdraw(self.conversation, |_| true);
         self.queue.push(ServerFrame::Synced(synced));
@@ -175,9 +193,9 @@ impl Subscriber {
         self.attachment.load(Ordering::Relaxed) == attachment
     }
 
-    /// Whether it is brought up to date through this attachment, or being brought up to date through any.
+    /// Whether it is brought up to date through this attachment, or is just being.
     pub(crate) fn hears(&self, attachment: Option<u64>) -> bool {
-        self.position().is_none() || attachment.is_some_and(|attachment| self.is_attached(attachment))
+        attachment.is_some_and(|attachment| self.is_attached(attachment))
     }
 
     /// Asks for the reader's socket to be closed.
@@ -206,10 +224,9 @@ impl Subscriber {
             Phase::Loading { waiting, .. } => waiting.push(published),
             Phase::Live(place) => match published {
                 Published::Entry(entry) => self.send_entry(place, entry),
-                Published::Delta(delta) if place.reaches(delta.turn, (delta.epoch, delta.attempt)) => {
-                    self.queue.push_delta(delta);
-                }
+                Published::Delta(delta) if place.continues(&delta) => self.queue.push_delta(delta),
                 Published::Reset(reset) if place.reaches(reset.turn, (reset.epoch, reset.attempt)) => {
+                    place.held = 0;
                     self.queue.withdraw(reset.conversation, |turn| turn == reset.turn);
                     self.queue.push(ServerFrame::Reset(reset));
                 }
@@ -230,7 +247,7 @@ impl Subscriber {
         }
         place.position = entry.seq;
         if entry.opens_turn {
-            (place.open_turn, place.reached) = (Some(entry.seq), (0, 0));
+            place.opened(entry.seq);
         }
         if let Some(ended) = entry.ends_turn {
             place.open_turn = None;
@@ -272,5 +289,71 @@ impl Subscriber {
 
     fn lock(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use onya_protocol::{Control, LiveTurn};
+
+    use super::*;
+    use crate::connection::SendQueueLimits;
+
+    fn standing(text: &str) -> Synced {
+        Synced {
+            conversation: ConversationId(Uuid::nil()),
+            history_epoch: Uuid::nil(),
+            position: 3,
+            recovered: true,
+            reason: None,
+            entries: Vec::new(),
+            has_older: false,
+            control: Control::Assistant,
+            control_version: 0,
+            turn: Some(LiveTurn { turn: 3, epoch: 2, attempt: 1, text: text.to_owned() }),
+        }
+    }
+
+    fn delta(offset: u64, attempt: u32, text: &str) -> Published {
+        let conversation = ConversationId(Uuid::nil());
+        Published::Delta(Delta { conversation, turn: 3, epoch: 2, attempt, offset, text: text.to_owned() })
+    }
+
+    /// The texts that the reader is sent, those of standings included.
+    fn sent(queue: &SendQueue) -> Vec<String> {
+        let (frames, _) = queue.next().now_or_never().unwrap_or_default();
+        let text = |frame| match frame {
+            ServerFrame::Synced(synced) => synced.turn.map(|turn| turn.text),
+            ServerFrame::Delta(delta) => Some(delta.text),
+            _ => None,
+        };
+        frames.into_iter().filter_map(text).collect()
+    }
+
+    #[test]
+    fn text_that_does_not_continue_what_a_reader_holds_is_not_sent() {
+        let queue = Arc::new(SendQueue::new(SendQueueLimits { frames: 8, bytes: 8_192 }));
+        let reader = Subscriber::new(
+            ConversationId(Uuid::nil()),
+            ParticipantId(Uuid::nil()),
+            View::Customer,
+            Arc::clone(&queue),
+        );
+        let begun = reader.restart();
+        reader.publish(delta(6, 1, "there"));
+        // What is stored: nothing of the text.
+        reader.begin(begun, standing(""));
+        reader.publish(delta(11, 1, "!"));
+        assert_eq!(sent(&queue), [""]);
+        // The owner's word.
+        reader.begin(reader.restart(), standing("Hello there!"));
+        reader.publish(delta(12, 1, " How"));
+        assert_eq!(sent(&queue), ["Hello there!", " How"]);
+        // Another attempt, of which the beginning is missing, and one that begins.
+        reader.publish(delta(2, 2, "lo"));
+        reader.publish(delta(0, 3, "Good"));
+        reader.publish(delta(4, 3, " day"));
+        assert_eq!(sent(&queue).concat(), "Good day");
     }
 }

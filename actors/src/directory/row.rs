@@ -242,10 +242,22 @@ mod tests {
 
     /// A reader who was brought to position 3 through this attachment.
     fn reader(row: &Row, attachment: Option<u64>) -> Arc<Subscriber> {
+        let reader = loading(row, attachment);
+        reader.begin(reader.restart(), standing(row));
+        reader
+    }
+
+    /// One who is just being brought up to date.
+    fn loading(row: &Row, attachment: Option<u64>) -> Arc<Subscriber> {
         let queue = Arc::new(SendQueue::new(SendQueueLimits { frames: 8, bytes: 8_192 }));
         let reader = Subscriber::new(row.id, ParticipantId(Uuid::nil()), View::Customer, queue);
         reader.attached(attachment);
-        let synced = Synced {
+        row.readers().push(Arc::clone(&reader));
+        reader
+    }
+
+    fn standing(row: &Row) -> Synced {
+        Synced {
             conversation: row.id,
             history_epoch: Uuid::nil(),
             position: 3,
@@ -256,10 +268,7 @@ mod tests {
             control: Control::Assistant,
             control_version: 0,
             turn: None,
-        };
-        reader.begin(reader.restart(), synced);
-        row.readers().push(Arc::clone(&reader));
-        reader
+        }
     }
 
     #[test]
@@ -271,11 +280,15 @@ mod tests {
             course.attach(Some(Incarnation(Uuid::from_u128(node))));
             course.attachment()
         };
-        let (adrift, attached) = (reader(&row, attached_to(1)), reader(&row, attached_to(2)));
+        let first = attached_to(1);
+        let (adrift, asks_elsewhere, begun) = (reader(&row, first), loading(&row, first), Default::default());
+        let attached = reader(&row, attached_to(2));
         // In a view that only one of them reads in, which the node that it comes from cannot know.
         let (customer, staff) = (None, None);
         let entry = PublishedEntry { seq: 4, customer, staff, opens_turn: false, ends_turn: None, erases: false };
         row.show_from_elsewhere(&Published::Entry(entry));
-        assert_eq!((adrift.position(), attached.position()), (Some(3), Some(4)));
+        asks_elsewhere.begin(begun, standing(&row));
+        let positions = [&adrift, &asks_elsewhere, &attached].map(|reader| reader.position());
+        assert_eq!(positions, [Some(3), Some(3), Some(4)]);
     }
 }
