@@ -12,7 +12,7 @@ use onya_core::Incarnation;
 use onya_protocol::peer::LINK_VERSIONS;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_tungstenite::accept_hdr_async_with_config;
@@ -23,6 +23,7 @@ use super::admission::{Admission, Deciding, Guest};
 use super::carry::carry;
 use super::credentials::Credentials;
 use super::ending::Ending;
+use super::network::{Network, Tcp};
 use super::nonces::Nonces;
 use super::places::{Place, Places};
 use super::presence::{Direction, Presence};
@@ -34,8 +35,9 @@ use crate::telemetry::names::LINK_REFUSALS_TOTAL;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The port on which this node takes links; nobody is served on it yet.
-pub struct Acceptor {
-    listener: TcpListener,
+pub struct Acceptor<N: Network = Tcp> {
+    network: N,
+    listener: N::Listener,
     address: SocketAddr,
     admission: Admission,
     settings: LinkSettings,
@@ -61,15 +63,24 @@ impl Acceptor {
     /// # Errors
     /// When it is taken already, or the address is not of this machine.
     pub async fn bind(settings: LinkSettings, credentials: Arc<dyn Credentials>) -> io::Result<Self> {
-        let listener = TcpListener::bind(settings.listen).await?;
-        let address = listener.local_addr()?;
+        Self::bind_on(Tcp, settings, credentials).await
+    }
+}
+
+impl<N: Network> Acceptor<N> {
+    /// The same on another network than the system's.
+    ///
+    /// # Errors
+    /// As that network has them.
+    pub async fn bind_on(network: N, settings: LinkSettings, credentials: Arc<dyn Credentials>) -> io::Result<Self> {
+        let (listener, address) = network.listen(settings.listen).await?;
         let admission = Admission {
             nonces: Mutex::new(Nonces::new(credentials.longest_life())),
             credentials,
             places: Places::new(settings.max_links),
             versions: LINK_VERSIONS,
         };
-        Ok(Self { listener, address, admission, settings })
+        Ok(Self { network, listener, address, admission, settings })
     }
 
     /// The same for a release that speaks other versions.
@@ -94,19 +105,20 @@ impl Acceptor {
         A: Fn(Incarnation) -> Arc<E> + Send + Sync + 'static,
         E: LinkEnd<Sent: Serialize, Received: DeserializeOwned>,
     {
-        let Self { listener, admission, settings, .. } = self;
+        let Self { network, listener, admission, settings, .. } = self;
         let handshakes = Arc::new(Semaphore::new(settings.max_handshakes));
         let serving = Arc::new(Serving { admission, settings, ends: Ends { accept, lost }, stop });
         let links = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                biased;
                 () = serving.stop.cancelled() => break,
+                accepted = network.accept(&listener) => accepted,
             };
             match (accepted, Arc::clone(&handshakes).try_acquire_owned()) {
-                (Ok((stream, _)), Ok(permit)) => {
+                (Ok(connection), Ok(permit)) => {
                     let serving = Arc::clone(&serving);
-                    links.spawn(async move { serving.connection(stream, permit).await });
+                    links.spawn(async move { serving.connection(connection, permit).await });
                 }
                 // Whoever it was is not kept waiting; a node dials again.
                 (Ok((stream, from)), Err(_)) => {
@@ -127,10 +139,14 @@ where
     A: Fn(Incarnation) -> Arc<E> + Send + Sync,
     E: LinkEnd<Sent: Serialize, Received: DeserializeOwned>,
 {
-    async fn connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+    async fn connection<S>(&self, (stream, from): (S, SocketAddr), permit: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let opened = tokio::select! {
-            opened = Box::pin(self.open(stream)) => opened,
+            biased;
             () = self.stop.cancelled() => None,
+            opened = Box::pin(self.open(stream, from)) => opened,
         };
         drop(permit);
         let Some((socket, guest)) = opened else { return };
@@ -139,10 +155,10 @@ where
         }
     }
 
-    async fn open(&self, stream: TcpStream) -> Option<(Socket, Guest)> {
-        let from = stream.peer_addr().ok()?;
-        // Without it a small frame waits for the acknowledgement of the one before.
-        stream.set_nodelay(true).ok()?;
+    async fn open<S>(&self, stream: S, from: SocketAddr) -> Option<(Socket<S>, Guest)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let mut decision = None;
         let deciding = Deciding { admission: &self.admission, decision: &mut decision };
         let shaking = accept_hdr_async_with_config(Watched::new(stream), deciding, Some(socket_config()));
@@ -161,12 +177,16 @@ where
         None
     }
 
-    async fn link(&self, socket: Socket, guest: Guest, place: &Place) {
+    async fn link<S>(&self, socket: Socket<S>, guest: Guest, place: &Place)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let end = Lost { end: (self.ends.accept)(guest.incarnation), lost: self.ends.lost };
         let presence = Presence::opened(Direction::Accepted, guest.incarnation, guest.version);
         let ending = tokio::select! {
-            ending = carry(socket, &*end.end, &self.settings.times, &self.stop) => ending,
+            biased;
             () = place.wanted() => Ending::Replaced,
+            ending = carry(socket, &*end.end, &self.settings.times, &self.stop) => ending,
         };
         presence.ended(ending);
     }

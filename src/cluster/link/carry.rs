@@ -34,6 +34,7 @@ where
     let (outgoing, mut incoming) = socket.split();
     let writer = Writer::new(outgoing, &pulse, times);
     let ending = tokio::select! {
+        biased;
         ending = read::run(&mut incoming, end, (&pulse, times.silence)) => ending,
         ending = write::run(writer, end, stop) => ending,
     };

@@ -1,6 +1,5 @@
 //! Opens links to other nodes. When to try again is the caller's business.
 
-use std::io;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -10,7 +9,6 @@ use onya_core::cluster::Member;
 use onya_protocol::peer::LINK_VERSIONS;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
@@ -20,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::carry::carry;
 use super::credentials::{Credentials, Nonce, Purpose};
+use super::network::{Network, Tcp};
 use super::presence::{Direction, Presence};
 use super::pulse::Watched;
 use super::{LinkTimes, Socket, handshake, socket_config};
@@ -27,13 +26,14 @@ use crate::telemetry::names::LINK_LOSSES_TOTAL;
 
 /// The links that this node opens. Cheap to clone.
 #[derive(Clone)]
-pub struct Dialer {
+pub struct Dialer<N = Tcp> {
+    network: N,
     credentials: Arc<dyn Credentials>,
     times: LinkTimes,
     versions: &'static [u16],
 }
 
-impl Transport for Dialer {
+impl<N: Network> Transport for Dialer<N> {
     fn dial(&self, to: Member, end: Arc<OwnerLink>) -> BoxFuture<'static, LinkLost> {
         let dialer = self.clone();
         Box::pin(async move { dialer.carry(&to, &*end, OwnerLink::opened).await })
@@ -44,7 +44,15 @@ impl Dialer {
     /// Opens links with these credentials.
     #[must_use]
     pub fn new(credentials: Arc<dyn Credentials>, times: LinkTimes) -> Self {
-        Self { credentials, times, versions: LINK_VERSIONS }
+        Self::over(Tcp, credentials, times)
+    }
+}
+
+impl<N: Network> Dialer<N> {
+    /// The same over another network than the system's.
+    #[must_use]
+    pub fn over(network: N, credentials: Arc<dyn Credentials>, times: LinkTimes) -> Self {
+        Self { network, credentials, times, versions: LINK_VERSIONS }
     }
 
     /// The same for releases that speak other versions.
@@ -71,14 +79,13 @@ impl Dialer {
         lost
     }
 
-    async fn open(&self, to: &Member) -> Result<(Socket, u16), LinkLost> {
+    async fn open(&self, to: &Member) -> Result<(Socket<N::Stream>, u16), LinkLost> {
         let unreachable = |why: &str| LinkLost::Unreachable(why.to_owned());
         let nonce = Nonce::draw().ok_or_else(|| unreachable("the system gives no random bytes"))?;
         let proof = self.credentials.prove(Purpose::Dial, to.incarnation, &nonce.to_string());
         let proof = proof.map_err(|error| LinkLost::Unreachable(error.to_string()))?;
         let request = handshake::request(&to.address, &proof, self.versions).map_err(|error| failed(&error))?;
-        // The name is resolved each time: a pod that comes back has another address.
-        let stream = timeout(self.times.connect, connect(&to.address)).await;
+        let stream = timeout(self.times.connect, self.network.connect(&to.address)).await;
         let stream = stream.map_err(|_| unreachable("no connection in time"))?;
         let stream = stream.map_err(|error| LinkLost::Unreachable(error.to_string()))?;
         let shaken = client_async_with_config(request, Watched::new(stream), Some(socket_config()));
@@ -87,13 +94,6 @@ impl Dialer {
         let version = handshake::answered(&response, &*self.credentials, (to.incarnation, nonce));
         Ok((socket, version.map_err(|error| LinkLost::Refused(error.to_string()))?))
     }
-}
-
-async fn connect(address: &str) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    // Without it a small frame waits for the acknowledgement of the one before.
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// What a handshake that failed says about the member.

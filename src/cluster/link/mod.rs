@@ -1,4 +1,4 @@
-//! Links between nodes: one TCP connection for each pair and direction, carrying frames of [`onya_protocol::peer`] both ways.
+//! Links between nodes: one connection for each pair and direction, carrying frames of [`onya_protocol::peer`] both ways.
 //!
 //! ```text
 //! dial       resolve, connect, upgrade with a proof, check the answer   ─┐
@@ -18,6 +18,7 @@ mod credentials;
 mod dial;
 mod ending;
 mod handshake;
+mod network;
 mod nonces;
 mod places;
 mod presence;
@@ -31,13 +32,13 @@ mod tests;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 pub use accept::Acceptor;
 pub use credentials::{CredentialError, Credentials, Proven, Purpose};
 pub use dial::Dialer;
+pub use network::{Network, Tcp};
 
 use pulse::Watched;
 
@@ -48,7 +49,7 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A connection that has become a link.
-type Socket = WebSocketStream<Watched<TcpStream>>;
+type Socket<S> = WebSocketStream<Watched<S>>;
 
 /// How a node takes links.
 #[derive(Clone, Copy, Debug)]

@@ -34,11 +34,7 @@ where
     let mut stopped = pin!(stop.cancelled());
     loop {
         let written = tokio::select! {
-            frames = end.next() => match frames {
-                Some(frames) => writer.frames(frames).await,
-                None => return writer.farewell().await,
-            },
-            _ = ping.tick() => writer.ping().await,
+            biased;
             () = stopped.as_mut() => {
                 let waiting = end.next().now_or_never().flatten().unwrap_or_default();
                 match writer.frames(waiting).await {
@@ -46,6 +42,11 @@ where
                     written => written,
                 }
             }
+            _ = ping.tick() => writer.ping().await,
+            frames = end.next() => match frames {
+                Some(frames) => writer.frames(frames).await,
+                None => return writer.farewell().await,
+            },
         };
         if let Err(ending) = written {
             return ending;
