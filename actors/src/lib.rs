@@ -25,6 +25,7 @@ mod directory;
 mod erasure;
 mod guard;
 mod membership;
+mod order;
 pub mod persistence;
 pub mod planted;
 pub mod ports;

@@ -9,13 +9,14 @@ use onya_protocol::{CloseCode, ServerFrame};
 use tokio::sync::Notify;
 
 use super::queue::SendQueue;
+use crate::order::SameOrder;
 use crate::ports::Random;
 
 /// All open sockets.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     next: AtomicU64,
-    queues: DashMap<u64, Weak<SendQueue>>,
+    queues: DashMap<u64, Weak<SendQueue>, SameOrder>,
     closed: OnceLock<CloseCode>,
     left: Notify,
 }

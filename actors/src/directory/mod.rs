@@ -28,6 +28,7 @@ pub(crate) use self::row::Row;
 use self::row::lock;
 use crate::connection::{Attempt, Published, Subscriber};
 use crate::conversation::{Admission, ConversationActor, Handle, Message};
+use crate::order::SameOrder;
 use crate::system::System;
 
 /// Crashes are counted over this time, in ms.
@@ -39,7 +40,7 @@ const MAX_RETURN_DOUBLINGS: u32 = 6;
 /// All conversations that are live or have readers on this node.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    rows: DashMap<ConversationId, Arc<Row>>,
+    rows: DashMap<ConversationId, Arc<Row>, SameOrder>,
     /// Locked over a start, so that an actor which ends at once is known when its end is heard of.
     by_actor: Mutex<HashMap<ActorId, ConversationId>>,
     supervisor: OnceLock<ActorCell>,

@@ -59,6 +59,7 @@ impl Rounds {
         let mut sightings = self.leases.as_ref().map(|leases| leases.sightings());
         while self.shared.expelled.borrow().is_none() {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = sleep_until(self.round_due) => self.round().await,
                 () = self.shared.wake.notified() => self.hasten(),

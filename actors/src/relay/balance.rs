@@ -32,8 +32,9 @@ pub(super) async fn run(system: Arc<System>) {
     let mut settled = Settled { version: peers.placement().view.version, since: Instant::now() };
     for tick in 1_u32.. {
         tokio::select! {
-            _ = ticks.tick() => {}
+            biased;
             () = peers.ended.cancelled() => return,
+            _ = ticks.tick() => {}
         }
         let placement = peers.placement();
         let takes_part = placement.view.placed_on().iter().any(|member| member.incarnation == peers.me());

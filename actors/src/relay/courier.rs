@@ -3,7 +3,7 @@
 //! One task looks after everything that waits, whenever something has changed and ten times a second while something
 //! waits; one task a member keeps the link to it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Starts what runs until the node ends.
 pub(crate) fn start(system: &Arc<System>) {
-    let courier = Courier { system: Arc::clone(system), links: HashMap::new() };
+    let courier = Courier { system: Arc::clone(system), links: BTreeMap::new() };
     system.tasks.spawn(courier.run());
     system.tasks.spawn(super::balance::run(Arc::clone(system)));
     system.tasks.spawn(super::digest::run(Arc::clone(system)));
@@ -33,7 +33,7 @@ pub(crate) fn start(system: &Arc<System>) {
 struct Courier {
     system: Arc<System>,
     /// Ends the link to a member.
-    links: HashMap<Incarnation, CancellationToken>,
+    links: BTreeMap<Incarnation, CancellationToken>,
 }
 
 impl Courier {
@@ -48,6 +48,8 @@ impl Courier {
             loop {
                 self.send_on(peers);
                 tokio::select! {
+                    biased;
+                    () = peers.ended.cancelled() => return,
                     changed = placements.changed() => match changed {
                         Ok(()) => break,
                         // The membership has ended, and with it the node.
@@ -55,7 +57,6 @@ impl Courier {
                     },
                     () = peers.stirred.notified() => {}
                     () = sleep(LOOK_EVERY), if peers.has_waiting() => {}
-                    () = peers.ended.cancelled() => return,
                 }
             }
         }
@@ -102,8 +103,9 @@ async fn keep_link(system: Arc<System>, member: Member, ended: CancellationToken
     loop {
         let link = OwnerLink::new(member.incarnation, &system);
         let lost = tokio::select! {
-            lost = peers.transport.dial(member.clone(), Arc::clone(&link)) => lost,
+            biased;
             () = ended.cancelled() => LinkLost::Closed,
+            lost = peers.transport.dial(member.clone(), Arc::clone(&link)) => lost,
         };
         let was_open = link.is_open();
         link.lost();
@@ -123,8 +125,9 @@ async fn keep_link(system: Arc<System>, member: Member, ended: CancellationToken
         }
         peers.membership().unreachable(member.incarnation);
         tokio::select! {
-            () = sleep(pause) => {}
+            biased;
             () = ended.cancelled() => return,
+            () = sleep(pause) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -5,7 +5,7 @@
 //! know. So each owner is told how far the readers are, and says for which of them that is not where they should be; those are
 //! brought up to date as after a move. Neither side asks the store for it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,14 +28,15 @@ pub(super) async fn run(system: Arc<System>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => tell(&system, peers),
+            biased;
             () = peers.ended.cancelled() => return,
+            _ = ticks.tick() => tell(&system, peers),
         }
     }
 }
 
 fn tell(system: &System, peers: &Peers) {
-    let mut by_owner: HashMap<Incarnation, Vec<Reached>> = HashMap::new();
+    let mut by_owner: BTreeMap<Incarnation, Vec<Reached>> = BTreeMap::new();
     for row in system.directory.all() {
         if let Some((owner, seq)) = row.reached().filter(|(owner, _)| *owner != peers.me()) {
             by_owner.entry(owner).or_default().push(Reached { conversation: row.id, seq });

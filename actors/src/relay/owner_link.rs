@@ -1,7 +1,8 @@
 //! The edge's end of a link: what this node asks of an owner, and what it is shown.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -33,7 +34,7 @@ pub struct OwnerLink {
 #[derive(Debug, Default)]
 struct AskedFor {
     next: Tag,
-    by_tag: HashMap<Tag, Asked>,
+    by_tag: BTreeMap<Tag, Asked>,
     closed: bool,
 }
 
@@ -90,7 +91,7 @@ impl OwnerLink {
         self.queue.close();
         let mut asked = self.lock();
         asked.closed = true;
-        for (_, asked) in asked.by_tag.drain() {
+        for asked in mem::take(&mut asked.by_tag).into_values() {
             if let Asked::Watch { done, .. } = asked {
                 // Who asked may have gone away.
                 let _ = done.send(Watched::Lost);

@@ -1,6 +1,6 @@
 //! The other nodes, as this one knows them: who should own what, the links to them, and what waits for one of them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{EdgeLink, OwnerLink};
+use crate::order::SameOrder;
 use crate::ports::{Cluster, Membership, Placement, Transport};
 
 /// The other nodes.
@@ -23,11 +24,11 @@ pub(crate) struct Peers {
     /// Links to owners that are open.
     owners: DashMap<Incarnation, Arc<OwnerLink>>,
     /// Links from edges.
-    edges: Mutex<HashMap<Incarnation, Arc<EdgeLink>>>,
+    edges: Mutex<BTreeMap<Incarnation, Arc<EdgeLink>>>,
     /// Conversations whose readers must be brought up to date from somewhere else.
     adrift: Mutex<Vec<ConversationId>>,
     /// Conversations with commands that are not answered.
-    waiting: DashSet<ConversationId>,
+    waiting: DashSet<ConversationId, SameOrder>,
     /// Something is adrift, waits, or may go on.
     pub(super) stirred: Notify,
     /// The node ends.
@@ -44,7 +45,7 @@ impl Peers {
             owners: DashMap::new(),
             edges: Mutex::default(),
             adrift: Mutex::default(),
-            waiting: DashSet::new(),
+            waiting: DashSet::default(),
             stirred: Notify::new(),
             ended: CancellationToken::new(),
         }
@@ -161,7 +162,7 @@ impl Peers {
         self.waiting.iter().map(|conversation| *conversation).collect()
     }
 
-    fn edges(&self) -> MutexGuard<'_, HashMap<Incarnation, Arc<EdgeLink>>> {
+    fn edges(&self) -> MutexGuard<'_, BTreeMap<Incarnation, Arc<EdgeLink>>> {
         self.edges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
