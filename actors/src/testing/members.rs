@@ -1,6 +1,6 @@
-//! Members and leases in memory, on tokio's clock, for several nodes in one process.
+//! Members and leases in memory, for several nodes in one process. There is one clock, the store's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -9,7 +9,8 @@ use onya_core::{Incarnation, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::ports::{Leases, Load, Look, Members, Pulse, Sighting, StoreError};
+use super::world::PausedClock;
+use crate::ports::{Clock, Leases, Load, Look, Members, Pulse, Sighting, StoreError};
 
 /// What all nodes share: the rows of the members, and the leases.
 #[derive(Clone)]
@@ -17,13 +18,16 @@ pub struct MemoryCluster(Arc<Mutex<Shared>>);
 
 struct Shared {
     times: Times,
-    started: Instant,
+    clock: Arc<dyn Clock>,
     rows: BTreeMap<Incarnation, Row>,
-    accused: BTreeMap<(Incarnation, Incarnation), Instant>,
+    accused: BTreeMap<(Incarnation, Incarnation), Timestamp>,
     version: u64,
     store_is_down: bool,
-    leases: BTreeMap<Incarnation, Instant>,
+    /// When each ends.
+    leases: BTreeMap<Incarnation, Timestamp>,
     leases_are_down: bool,
+    /// Whom the leases do not answer.
+    cut_off: BTreeSet<Incarnation>,
     renewals: usize,
     views_read: usize,
     looks: BTreeMap<Incarnation, Vec<Incarnation>>,
@@ -31,24 +35,31 @@ struct Shared {
 
 struct Row {
     member: Member,
-    beat: Instant,
+    beat: Timestamp,
     load: Load,
     dead: bool,
 }
 
 impl MemoryCluster {
-    /// Without members.
+    /// Without members, on tokio's clock.
     #[must_use]
     pub fn new(times: Times) -> Self {
+        Self::by(times, Arc::new(PausedClock::default()))
+    }
+
+    /// The same by another clock.
+    #[must_use]
+    pub fn by(times: Times, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Mutex::new(Shared {
             times,
-            started: Instant::now(),
+            clock,
             rows: BTreeMap::new(),
             accused: BTreeMap::new(),
             version: 0,
             store_is_down: false,
             leases: BTreeMap::new(),
             leases_are_down: false,
+            cut_off: BTreeSet::new(),
             renewals: 0,
             views_read: 0,
             looks: BTreeMap::new(),
@@ -58,17 +69,23 @@ impl MemoryCluster {
     /// Registers a start of a node, which ends the one before under its name.
     #[must_use]
     pub fn join(&self, incarnation: Incarnation, name: &str) -> MemoryMember {
-        let mut shared = self.lock();
-        shared.rows.values_mut().filter(|row| row.member.name == name).for_each(|row| row.dead = true);
-        let member = Member {
+        self.register(Member {
             incarnation,
             name: name.to_owned(),
             address: String::new(),
             role: MemberRole::Both,
             standing: Standing::Joining,
             release: String::new(),
-        };
-        let row = Row { member, beat: Instant::now(), load: Load::default(), dead: false };
+        })
+    }
+
+    /// The same with all that others may know of it.
+    #[must_use]
+    pub fn register(&self, member: Member) -> MemoryMember {
+        let mut shared = self.lock();
+        let incarnation = member.incarnation;
+        shared.rows.values_mut().filter(|row| row.member.name == member.name).for_each(|row| row.dead = true);
+        let row = Row { member, beat: shared.clock.now(), load: Load::default(), dead: false };
         shared.rows.insert(incarnation, row);
         shared.version += 1;
         self.member(incarnation)
@@ -90,6 +107,16 @@ impl MemoryCluster {
         self.lock().leases_are_down = down;
     }
 
+    /// From now on the leases do not answer this member, or again.
+    pub fn cut_off_from_leases(&self, member: Incarnation, cut: bool) {
+        let mut shared = self.lock();
+        if cut {
+            shared.cut_off.insert(member)
+        } else {
+            shared.cut_off.remove(&member)
+        };
+    }
+
     /// All leases are lost.
     pub fn lose_leases(&self) {
         self.lock().leases.clear();
@@ -98,6 +125,11 @@ impl MemoryCluster {
     /// Marks a member as draining, as another process does.
     pub fn drain(&self, member: Incarnation) {
         self.lock().stand(member, Standing::Draining);
+    }
+
+    /// A member has ended.
+    pub fn bury(&self, member: Incarnation) {
+        self.lock().bury(member);
     }
 
     /// Whether the store has found it dead.
@@ -145,28 +177,35 @@ impl Shared {
 
     fn pulse(&self, member: Incarnation) -> Option<Pulse> {
         let row = self.rows.get(&member).filter(|row| !row.dead)?;
-        let at = Timestamp(0).plus_ms(ms(self.started.elapsed()));
-        Some(Pulse { standing: row.member.standing, version: self.version, at })
+        Some(Pulse { standing: row.member.standing, version: self.version, at: self.clock.now() })
     }
 
     fn age(&self, member: Incarnation) -> Option<u64> {
-        self.rows.get(&member).filter(|row| !row.dead).map(|row| ms(row.beat.elapsed()))
+        self.rows.get(&member).filter(|row| !row.dead).map(|row| self.clock.now().since_ms(row.beat))
     }
 
     fn convict(&mut self, (suspect, by): (Incarnation, Incarnation), evidence: Evidence) -> bool {
         let Some(age) = self.age(suspect) else { return false };
-        let counts = |((accused, observer), at): &(&(Incarnation, Incarnation), &Instant)| {
-            *accused == suspect && self.age(*observer).is_some() && ms(at.elapsed()) <= self.times.accused_for_ms()
+        let counts = |((accused, observer), at): &(&(Incarnation, Incarnation), &Timestamp)| {
+            *accused == suspect
+                && self.age(*observer).is_some()
+                && self.clock.now().since_ms(**at) <= self.times.accused_for_ms()
         };
         let two = self.accused.iter().filter(counts).count() >= 2 && age > self.times.late_after_ms();
         let one = evidence == Evidence::Heartbeat && age >= self.times.stale_after_ms;
         let beats = self.age(by).is_some_and(|age| age < self.times.stale_after_ms);
         let convicted = (one || two) && beats;
-        if let Some(row) = self.rows.get_mut(&suspect).filter(|_| convicted) {
+        if convicted {
+            self.bury(suspect);
+        }
+        convicted
+    }
+
+    fn bury(&mut self, member: Incarnation) {
+        if let Some(row) = self.rows.get_mut(&member).filter(|row| !row.dead) {
             row.dead = true;
             self.version += 1;
         }
-        convicted
     }
 }
 
@@ -200,8 +239,9 @@ impl Members for MemoryMember {
 
     async fn beat(&self, load: Load) -> Result<Option<Pulse>, StoreError> {
         let mut shared = self.answer()?;
+        let now = shared.clock.now();
         if let Some(row) = shared.rows.get_mut(&self.me).filter(|row| !row.dead) {
-            (row.beat, row.load) = (Instant::now(), load);
+            (row.beat, row.load) = (now, load);
         }
         Ok(shared.pulse(self.me))
     }
@@ -222,7 +262,9 @@ impl Members for MemoryMember {
     }
 
     async fn accuse(&self, suspect: Incarnation) -> Result<(), StoreError> {
-        self.answer()?.accused.insert((suspect, self.me), Instant::now());
+        let mut shared = self.answer()?;
+        let now = shared.clock.now();
+        shared.accused.insert((suspect, self.me), now);
         Ok(())
     }
 
@@ -277,6 +319,7 @@ impl MemoryLeases {
                 }
             };
             tokio::select! {
+                biased;
                 () = sleep(Duration::from_millis(pause)) => {}
                 // The sender lives as long as this.
                 _ = watching.changed() => {}
@@ -287,17 +330,17 @@ impl MemoryLeases {
     fn look(&self, times: Times) -> Option<(bool, Vec<(Incarnation, Lease)>)> {
         let mut shared = self.cluster.lock();
         shared.renewals += 1;
-        if shared.leases_are_down {
+        if shared.leases_are_down || shared.cut_off.contains(&self.me) {
             return None;
         }
-        let now = Instant::now();
+        let now = shared.clock.now();
         let lease = |member: &Incarnation| match shared.leases.get(member) {
-            Some(end) if *end > now => Lease::Held { for_ms: ms(*end - now) },
+            Some(end) if *end > now => Lease::Held { for_ms: end.since_ms(now) },
             _ => Lease::Missing,
         };
         let kept = lease(&self.me) != Lease::Missing;
         let leases = self.watched.borrow().iter().map(|member| (*member, lease(member))).collect();
-        shared.leases.insert(self.me, now + Duration::from_millis(times.lease_ms));
+        shared.leases.insert(self.me, now.plus_ms(times.lease_ms));
         Some((kept, leases))
     }
 }

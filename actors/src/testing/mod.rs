@@ -6,6 +6,7 @@ mod log;
 mod members;
 mod model;
 mod network;
+mod reader;
 mod world;
 
 pub use audit::MemoryAudit;
@@ -14,6 +15,7 @@ pub use log::{Fault, MemoryLog};
 pub use members::{MemoryCluster, MemoryLeases, MemoryMember};
 pub use model::{Asked, Line, ScriptedModel};
 pub use network::MemoryNetwork;
+pub use reader::StrictReader;
 pub use world::{PausedClock, SeededRandom};
 
 pub use crate::relay::{AT_A_TIME, EVERY, RESIDENCE};

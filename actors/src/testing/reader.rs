@@ -1,9 +1,11 @@
-//! A reader that follows the protocol's rules to the letter and fails on any frame that breaks them.
+//! A reader that follows the protocol's rules to the letter and panics at any frame that breaks them.
 
-use std::collections::{BTreeMap, BTreeSet};
+#![expect(clippy::panic, reason = "whoever reads is a test")]
+
+use std::collections::BTreeMap;
 
 use onya_core::conversation::Outcome;
-use onya_protocol::{Control, Cursor, Delta, EntryBody, LogEntry, ServerFrame, Synced};
+use onya_protocol::{Control, Cursor, Delta, EntryBody, ErrorCode, LogEntry, ServerFrame, Synced};
 use uuid::Uuid;
 
 /// What a reader has been shown.
@@ -15,25 +17,31 @@ pub struct StrictReader {
     pub entries: BTreeMap<u64, LogEntry>,
     /// The reply in progress: (turn, epoch, attempt) and its text.
     live: Option<((u64, u64, u32), String)>,
-    ended: BTreeSet<u64>,
+    /// Where each turn ended.
+    ended: BTreeMap<u64, u64>,
     assistant_in_control: bool,
-    /// The longest text seen of each turn's newest attempt.
+    /// Positions of commands that were acknowledged.
     pub acked: BTreeMap<String, u64>,
-    pub refused: BTreeMap<String, onya_protocol::ErrorCode>,
+    /// Why commands were refused, the newest reason of each.
+    pub refused: BTreeMap<String, ErrorCode>,
     /// Whether a node that showed text may die unheard of: then a standing may bring the end of another attempt.
     nodes_die: bool,
 }
 
 impl StrictReader {
     /// A reader of a cluster whose nodes die.
+    #[must_use]
     pub fn of_a_cluster() -> Self {
         Self { nodes_die: true, ..Self::default() }
     }
 
+    /// Where its copy of the log ends; `None` if it has none.
+    #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
         (self.seq > 0).then_some(Cursor { history_epoch: self.history_epoch, seq: self.seq })
     }
 
+    /// Takes what came, whatever it is.
     pub fn take(&mut self, frame: ServerFrame) {
         match frame {
             ServerFrame::Synced(synced) => self.synced(synced),
@@ -75,7 +83,7 @@ impl StrictReader {
         self.seq = synced.position;
         self.assistant_in_control = synced.control == Control::Assistant;
         self.live = synced.turn.map(|turn| {
-            assert!(!self.ended.contains(&turn.turn), "an ended turn goes on: {turn:?}");
+            assert!(!self.ended.contains_key(&turn.turn), "an ended turn goes on: {turn:?}");
             ((turn.turn, turn.epoch, turn.attempt), turn.text)
         });
     }
@@ -89,7 +97,8 @@ impl StrictReader {
                 if let (Some(shown), false) = (&shown, *outcome == Outcome::Failed) {
                     assert!(text.starts_with(shown.as_str()), "shown {shown:?}, committed {text:?}");
                 }
-                assert!(self.ended.insert(*turn) || self.entries.contains_key(&entry.seq), "a turn ended twice");
+                let before = self.ended.insert(*turn, entry.seq);
+                assert!(before.is_none_or(|seq| seq == entry.seq), "a turn ended twice");
             }
             EntryBody::ControlChanged { control, .. } => self.assistant_in_control = *control == Control::Assistant,
             _ => {}
@@ -99,14 +108,14 @@ impl StrictReader {
     }
 
     fn delta(&mut self, delta: &Delta) {
-        assert!(!self.ended.contains(&delta.turn), "text after the end of its turn: {delta:?}");
+        assert!(!self.ended.contains_key(&delta.turn), "text after the end of its turn: {delta:?}");
         assert!(self.assistant_in_control, "text of the assistant after control changed: {delta:?}");
         let order = (delta.turn, delta.epoch, delta.attempt);
         match &mut self.live {
             Some((live, text)) if *live == order => {
                 let held = text.len() as u64;
                 assert!(delta.offset <= held, "a gap in the text: {delta:?} with {held} bytes held");
-                let known = usize::try_from(held - delta.offset).unwrap();
+                let known = usize::try_from(held - delta.offset).unwrap_or(usize::MAX);
                 if known < delta.text.len() {
                     text.push_str(&delta.text[known..]);
                 }

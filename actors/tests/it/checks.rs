@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use onya_actors::testing::StrictReader;
 use onya_core::ConversationId;
 use onya_core::conversation::{Control, Entry, Event, Outcome, State};
-
-use crate::reader::StrictReader;
 
 /// The state that a log leads to.
 pub fn state(id: ConversationId, entries: &[Entry]) -> State {

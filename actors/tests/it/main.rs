@@ -8,7 +8,6 @@ mod erasure;
 mod faults;
 mod herd;
 mod membership;
-mod reader;
 mod readers;
 mod record;
 mod replies;

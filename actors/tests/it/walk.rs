@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use onya_actors::Settings;
 use onya_actors::ports::{ModelEnd, Random, TailLimit};
-use onya_actors::testing::{Asked, Fault, SeededRandom};
+use onya_actors::testing::{Asked, Fault, SeededRandom, StrictReader};
 use onya_core::AssignmentId;
 use onya_core::conversation::{Action, Failure, Overlap, Priority, ReturnTo, State};
 use uuid::Uuid;
 
 use super::checks;
-use super::reader::StrictReader;
 use super::world::{AGENT, CUSTOMER, Customer, SUPERVISOR, World, serde_say};
 
 const STEPS: usize = 120;

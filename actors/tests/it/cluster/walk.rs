@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use onya_actors::Settings;
 use onya_actors::ports::{ModelEnd, Random, TailLimit};
-use onya_actors::testing::{Asked, Fault, SeededRandom};
+use onya_actors::testing::{Asked, Fault, SeededRandom, StrictReader};
 use onya_core::AssignmentId;
 use onya_core::conversation::{Action, Failure, Overlap, Policy, ReturnTo};
 use uuid::Uuid;
 
 use super::world::{NAMES, Nodes};
 use crate::checks;
-use crate::reader::StrictReader;
 use crate::walk::{seeds, take_waiting};
 use crate::world::{AGENT, CUSTOMER, Customer, SUPERVISOR, serde_say};
 
