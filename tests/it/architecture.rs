@@ -10,6 +10,7 @@
 //! | model of several pods | `tests/model/` | core: it decides as the server does |
 //! | servers of one's own | `tests/servers/` | –: PostgreSQL and nginx, which know nothing of ours |
 //! | local cluster | `deploy/local/` | servers of one's own: it sees what an operator sees |
+//! | simulation | `tests/simulation/` | all of them: whole nodes, with all that is outside simulated |
 //! | fault campaigns | `tests/torture/` | servers of one's own: they see the server's frames, tables and log only |
 //!
 //! Inside `src/` the same direction holds between modules: see [`MAY_NAME`].
@@ -49,6 +50,8 @@ const MUST_NOT_DEPEND_ON: &[(&str, &[&str])] = &[
     ),
     ("deploy/local", &["onya", "onya-core", "onya-actors", "onya-protocol"]),
     ("loadtests", &["onya", "onya-core", "onya-actors"]),
+    // Nothing that is there outside, and nothing that is drawn without a seed.
+    ("tests/simulation", &["onya-model", "onya-servers", "rand", "redis", "reqwest", "sqlx", "tokio-tungstenite"]),
     ("tests/torture", &["onya", "onya-core", "onya-actors", "onya-protocol"]),
 ];
 
