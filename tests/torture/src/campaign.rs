@@ -1,7 +1,7 @@
 //! One campaign: customers and agents talk, faults strike one after the other, everything is brought to its end, and the
 //! checker looks at what there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 use crate::agent::Agent;
 use crate::check::{Violation, check};
@@ -25,6 +26,7 @@ use crate::recovery::Recovery;
 use crate::scene::{Guest, Scene};
 use crate::stage::{Setting, Stage};
 use crate::tables::{Source, Tables};
+use crate::unsettled;
 
 /// Longest silence that a client bears where there is another node to go to.
 const ELSEWHERE: Duration = Duration::from_secs(5);
@@ -85,6 +87,36 @@ pub(crate) struct Outcome {
     pub rare: Rare,
     pub recovery: Recovery,
     pub violations: Vec<Violation>,
+}
+
+/// Somebody who talks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Client {
+    pub name: String,
+    /// The one conversation of a customer.
+    pub conversation: Option<Uuid>,
+}
+
+/// Everybody who talks.
+#[derive(Default)]
+pub(crate) struct Clients {
+    tasks: JoinSet<Client>,
+    at_work: BTreeSet<Client>,
+}
+
+impl Clients {
+    fn spawn(&mut self, client: Client, work: impl Future<Output = ()> + Send + 'static) {
+        self.at_work.insert(client.clone());
+        self.tasks.spawn(async move {
+            work.await;
+            client
+        });
+    }
+
+    /// Those who do not have what they want yet.
+    pub(crate) fn at_work(&self) -> impl Iterator<Item = &Client> {
+        self.at_work.iter()
+    }
 }
 
 impl Plan {
@@ -186,9 +218,11 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
     over.send_replace(true);
     let source = stage.source(postgres)?;
     if plan.planted.is_none() {
-        timeout(RECOVERY, settle(&mut clients, &source, &mut stage))
-            .await
-            .context("what was begun is not brought to its end")??;
+        let Ok(settled) = timeout(RECOVERY, settle(&mut clients, &source, &mut stage)).await else {
+            let why = unsettled::why(&plan.folder, &stage, &clients, &source).await?;
+            anyhow::bail!("what was begun is not brought to its end within {} s\n{why}", RECOVERY.as_secs());
+        };
+        settled?;
     }
     drop(clients);
     let backend = if postgres.is_some() { "postgres" } else { "sqlite" };
@@ -200,14 +234,14 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
 }
 
 /// Customers with their conversations, and agents who look after them.
-async fn cast(plan: &Plan, stage: &Stage, over: &watch::Sender<bool>, dice: &mut StdRng) -> Result<JoinSet<()>> {
+async fn cast(plan: &Plan, stage: &Stage, over: &watch::Sender<bool>, dice: &mut StdRng) -> Result<Clients> {
     let scene = Scene {
         history: stage.history.clone(),
         addresses: stage.addresses.subscribe(),
         over: over.subscribe(),
         patience: plan.patience(),
     };
-    let (mut clients, mut conversations) = (JoinSet::new(), Vec::new());
+    let (mut clients, mut conversations) = (Clients::default(), Vec::new());
     for _ in 0..plan.customers {
         let mut guest = Guest::visit(scene.address(dice).context("no server")?).await;
         for _ in 1..VISITS {
@@ -218,12 +252,15 @@ async fn cast(plan: &Plan, stage: &Stage, over: &watch::Sender<bool>, dice: &mut
         }
         let guest = guest?;
         conversations.push(guest.conversation);
-        clients.spawn(Customer::new(scene.clone(), guest, StdRng::seed_from_u64(dice.random())).run());
+        let name = format!("the customer {} of {}", guest.participant, guest.conversation);
+        let client = Client { name, conversation: Some(guest.conversation) };
+        clients.spawn(client, Customer::new(scene.clone(), guest, StdRng::seed_from_u64(dice.random())).run());
     }
     for number in 0..plan.agents {
-        let token = stage.staff_token(&format!("Agent {number}")).await?;
-        let work = (token, conversations.clone());
-        clients.spawn(Agent::new(scene.clone(), work, StdRng::seed_from_u64(dice.random())).run());
+        let name = format!("Agent {number}");
+        let work = (stage.staff_token(&name).await?, conversations.clone());
+        let agent = Agent::new(scene.clone(), work, StdRng::seed_from_u64(dice.random()));
+        clients.spawn(Client { name, conversation: None }, agent.run());
     }
     Ok(clients)
 }
@@ -257,10 +294,12 @@ async fn goes_on(plan: &Plan, stage: &mut Stage, more: usize) -> Result<()> {
 }
 
 /// Waits until every client has what it wants, and every turn its end.
-async fn settle(clients: &mut JoinSet<()>, source: &Source, stage: &mut Stage) -> Result<()> {
-    while !clients.is_empty() || source.open_turns().await? > 0 {
+async fn settle(clients: &mut Clients, source: &Source, stage: &mut Stage) -> Result<()> {
+    while !clients.tasks.is_empty() || source.open_turns().await? > 0 {
         // Nothing is heard for a moment, or one more has what it wants.
-        let _ = timeout(GLANCE, clients.join_next()).await;
+        if let Ok(Some(Ok(client))) = timeout(GLANCE, clients.tasks.join_next()).await {
+            clients.at_work.remove(&client);
+        }
         stage.look_after().await?;
     }
     Ok(())

@@ -3,7 +3,9 @@
 //! [`campaign`] is the play: [`customer`] and [`agent`] talk to the server over sockets and note in the [`history`] what
 //! they did and saw, the [`nemesis`] breaks things, [`check`] holds history and final [`tables`] against the promises, and
 //! [`rare`] counts whether the events were hit that make a campaign worth something. [`stage`] has the nodes and what
-//! lies between them, [`recovery`] how long conversations of killed nodes waited, [`report`] draws it all, and [`audit`] has the program anchor and verify its chains. It knows nothing of the server but its protocol, its tables and its log; no promise is kept here.
+//! lies between them, [`recovery`] how long conversations of killed nodes waited, [`report`] draws it all, [`audit`] has the
+//! program anchor and verify its chains, and [`unsettled`] says why a campaign does not come to its end. It knows nothing of
+//! the server but its protocol, its tables and its log; no promise is kept here.
 //! `docs/RELIABILITY.md` says how to run it and what has been run.
 
 mod agent;
@@ -30,6 +32,7 @@ mod short;
 mod socket;
 mod stage;
 mod tables;
+mod unsettled;
 
 use std::process::ExitCode;
 

@@ -210,6 +210,11 @@ impl Stage {
         self.auditor.verify().await
     }
 
+    /// What a subcommand prints, whatever it ends with.
+    pub(crate) async fn ask(&self, arguments: &[&str]) -> Result<String> {
+        self.auditor.ask(arguments).await
+    }
+
     /// Tells clients where servers are.
     pub(crate) fn announce(&self) {
         self.addresses.send_replace(self.nodes.iter().flat_map(Node::addresses).collect());
