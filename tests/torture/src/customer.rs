@@ -44,6 +44,10 @@ pub(crate) struct Customer {
     /// How many of those that wait were sent on this socket.
     sent: usize,
     not_before: Option<Instant>,
+    /// Whether this one says only what it is told to.
+    is_silent: bool,
+    /// Whether the conversation waits for a person, as last shown.
+    in_queue: bool,
 }
 
 struct Message {
@@ -72,6 +76,31 @@ impl Customer {
             reply: (0, (0, 0, 0)),
             sent: 0,
             not_before: None,
+            is_silent: false,
+            in_queue: false,
+        }
+    }
+
+    pub(crate) const fn conversation(&self) -> Uuid {
+        self.guest.conversation
+    }
+
+    /// Says one thing, and nothing else any more; returns when it is stored.
+    pub(crate) async fn say(&mut self) {
+        self.is_silent = true;
+        self.said += 1;
+        let id = format!("m{}", self.said);
+        let text = format!("{} {id}", self.guest.participant);
+        self.outbox.push_back(Message { id, text, open: 0, uncertain: false, old: false });
+        while !self.outbox.is_empty() {
+            self.step().await;
+        }
+    }
+
+    /// Waits until the conversation waits for a person.
+    pub(crate) async fn is_queued(&mut self) {
+        while !self.in_queue {
+            self.step().await;
         }
     }
 
@@ -98,7 +127,7 @@ impl Customer {
         if self.socket.is_none() && !self.connect().await {
             return;
         }
-        if !self.scene.is_over() && self.outbox.len() < WAITING {
+        if !self.scene.is_over() && !self.is_silent && self.outbox.len() < WAITING {
             self.think();
         }
         let now = Instant::now();
@@ -154,7 +183,7 @@ impl Customer {
         let frame = json!({"type": "say", "client_msg_id": message.id, "after": after, "text": message.text});
         let (who, conversation) = (self.guest.participant, self.guest.conversation);
         let (id, text) = (message.id.clone(), Some(message.text.clone()));
-        self.scene.history.note(&Event::Sent { who, conversation, id, after, text });
+        self.scene.history.note(&Event::Sent { who, conversation, id, after, text, saw: None });
         socket.send(&frame).await
     }
 
@@ -232,15 +261,18 @@ impl Customer {
         self.outbox.remove(at)
     }
 
-    /// A customer who was put into the queue goes on with the assistant.
+    /// A customer who was put into the queue goes on with the assistant, or waits if there is somebody to wait for.
     async fn leave_queue(&mut self, control: &Value, version: &Value) {
-        if control["state"] != "queue" {
+        if control.is_object() {
+            self.in_queue = control["state"] == "queue";
+        }
+        if control["state"] != "queue" || self.is_silent || (self.scene.serves_queue && self.dice.random()) {
             return;
         }
         let (who, conversation) = (self.guest.participant, self.guest.conversation);
         let id = Uuid::now_v7().to_string();
         let frame = json!({"type": "hand_back", "client_msg_id": id, "control_version": version});
-        self.scene.history.note(&Event::Sent { who, conversation, id, after: None, text: None });
+        self.scene.history.note(&Event::Sent { who, conversation, id, after: None, text: None, saw: version.as_u64() });
         if let Some(socket) = &mut self.socket {
             socket.send(&frame).await;
         }
@@ -298,6 +330,8 @@ mod tests {
             addresses: addresses.subscribe(),
             over: over.subscribe(),
             patience: Duration::from_secs(5),
+            began: Instant::now(),
+            serves_queue: false,
         };
         let guest = Guest { token: String::new(), participant: Uuid::nil(), conversation: Uuid::from_u128(1) };
         let server = quiet_server(listener, guest.conversation);

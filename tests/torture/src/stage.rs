@@ -221,8 +221,8 @@ impl Stage {
     }
 
     /// A token for staff.
-    pub(crate) async fn staff_token(&self, name: &str) -> Result<String> {
-        self.nodes[0].launch.run(&["token", "--role", "agent", "--name", name]).await
+    pub(crate) async fn staff_token(&self, name: &str, role: &str) -> Result<String> {
+        self.nodes[0].launch.run(&["token", "--role", role, "--name", name]).await
     }
 
     /// Waits until so many commands more are acknowledged; whether they were in time.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::campaign::Clients;
+use crate::cast::Clients;
 use crate::history;
 use crate::report::of_conversation;
 use crate::stage::Stage;
