@@ -57,6 +57,13 @@ impl Auditor {
         self.launch.run(&["anchor"]).await.map(drop)
     }
 
+    /// What a subcommand prints, whatever it ends with.
+    pub(crate) async fn ask(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.launch.output(arguments).await?;
+        let printed = [output.stdout, output.stderr].concat();
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    }
+
     /// Anchors what there is in the end, and holds all of it against every anchor.
     pub(crate) async fn verify(&self) -> Result<Verified> {
         self.anchor().await?;

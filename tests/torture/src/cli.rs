@@ -8,9 +8,10 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use onya_servers::process::built;
 
-use crate::campaign::{self, Length, Limits, Outcome, Plan};
+use crate::campaign::{self, Outcome};
 use crate::nemesis::Fault;
 use crate::output::say;
+use crate::plan::{Length, Limits, Plan};
 use crate::postgres::Postgres;
 use crate::{report, short};
 
@@ -61,6 +62,9 @@ struct RunArgs {
     /// Customers
     #[arg(long, default_value_t = 12)]
     customers: usize,
+    /// Agents [default: 2, and 6 on several nodes, where they race for customers]
+    #[arg(long)]
+    agents: Option<usize>,
     /// Shorter time limits of the server and hangs of 2 s; without it, its defaults and hangs of 30 s
     #[arg(long)]
     quick: bool,
@@ -200,6 +204,10 @@ impl RunArgs {
         wanted.into_iter().filter(|fault| !self.without.contains(fault)).collect()
     }
 
+    fn agents(&self) -> usize {
+        self.agents.unwrap_or(if self.nodes > 1 { 6 } else { 2 })
+    }
+
     /// Whether all faults strike a sound program: then every rare event must have been hit.
     const fn is_whole(&self) -> bool {
         self.faults.is_empty() && self.without.is_empty() && self.planted.is_none()
@@ -218,7 +226,7 @@ impl RunArgs {
             faults: self.faults(),
             length: self.seconds.map_or(Length::Rounds(self.rounds), |s| Length::Time(Duration::from_secs(s))),
             customers: self.customers,
-            agents: 2,
+            agents: self.agents(),
             pause: 60,
             limits: match (self.quick, self.seconds) {
                 (true, _) => Limits::QUICK,
@@ -256,8 +264,9 @@ impl RunArgs {
         let planted = self.planted.as_ref().map(|name| format!(" --planted {name}")).unwrap_or_default();
         format!(
             "./tests/run exec target/debug/torture run --backend {backend}{nodes} --seeds {seed} {length} \
-             --customers {} --faults {}{quick}{planted} --keep FOLDER",
+             --customers {} --agents {} --faults {}{quick}{planted} --keep FOLDER",
             self.customers,
+            self.agents(),
             names(self.faults()),
         )
     }

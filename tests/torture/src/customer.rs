@@ -44,6 +44,10 @@ pub(crate) struct Customer {
     /// How many of those that wait were sent on this socket.
     sent: usize,
     not_before: Option<Instant>,
+    /// Whether this one says only what it is told to.
+    is_silent: bool,
+    /// Whether the conversation waits for a person, as last shown.
+    in_queue: bool,
 }
 
 struct Message {
@@ -72,6 +76,31 @@ impl Customer {
             reply: (0, (0, 0, 0)),
             sent: 0,
             not_before: None,
+            is_silent: false,
+            in_queue: false,
+        }
+    }
+
+    pub(crate) const fn conversation(&self) -> Uuid {
+        self.guest.conversation
+    }
+
+    /// Says one thing, and nothing else any more; returns when it is stored.
+    pub(crate) async fn say(&mut self) {
+        self.is_silent = true;
+        self.said += 1;
+        let id = format!("m{}", self.said);
+        let text = format!("{} {id}", self.guest.participant);
+        self.outbox.push_back(Message { id, text, open: 0, uncertain: false, old: false });
+        while !self.outbox.is_empty() {
+            self.step().await;
+        }
+    }
+
+    /// Waits until the conversation waits for a person.
+    pub(crate) async fn is_queued(&mut self) {
+        while !self.in_queue {
+            self.step().await;
         }
     }
 
@@ -81,20 +110,24 @@ impl Customer {
             self.step().await;
         }
         self.lose();
-        while self.socket.is_none() {
-            self.connect().await;
+        // There may be nothing new.
+        while !self.is_synced() {
+            if self.socket.is_some() || self.connect().await {
+                self.listen(self.scene.patience).await;
+            }
         }
-        let seen = self.cursor.as_ref().map(|cursor| cursor.seq);
-        while self.socket.is_some() && self.cursor.as_ref().map(|cursor| cursor.seq) == seen {
-            self.listen(Duration::from_millis(200)).await;
-        }
+    }
+
+    /// Whether this socket was brought up to date.
+    fn is_synced(&self) -> bool {
+        self.socket.as_ref().is_some_and(|socket| socket.number == self.synced)
     }
 
     async fn step(&mut self) {
         if self.socket.is_none() && !self.connect().await {
             return;
         }
-        if !self.scene.is_over() && self.outbox.len() < WAITING {
+        if !self.scene.is_over() && !self.is_silent && self.outbox.len() < WAITING {
             self.think();
         }
         let now = Instant::now();
@@ -150,17 +183,17 @@ impl Customer {
         let frame = json!({"type": "say", "client_msg_id": message.id, "after": after, "text": message.text});
         let (who, conversation) = (self.guest.participant, self.guest.conversation);
         let (id, text) = (message.id.clone(), Some(message.text.clone()));
-        self.scene.history.note(&Event::Sent { who, conversation, id, after, text });
+        self.scene.history.note(&Event::Sent { who, conversation, id, after, text, saw: None });
         socket.send(&frame).await
     }
 
-    /// Takes the next frame. Silence while something waits is as good as a lost connection.
+    /// Takes the next frame. Silence while something is waited for is as good as a lost connection.
     async fn listen(&mut self, patience: Duration) {
         let Some(socket) = &mut self.socket else { return };
         match socket.next(patience).await {
             Heard::Frame(frame) => self.take(&frame).await,
             Heard::End => self.lose(),
-            Heard::Silence if patience >= self.scene.patience && self.sent > 0 => self.lose(),
+            Heard::Silence if patience >= self.scene.patience && (self.sent > 0 || !self.is_synced()) => self.lose(),
             Heard::Silence => {}
         }
     }
@@ -228,15 +261,18 @@ impl Customer {
         self.outbox.remove(at)
     }
 
-    /// A customer who was put into the queue goes on with the assistant.
+    /// A customer who was put into the queue goes on with the assistant, or waits if there is somebody to wait for.
     async fn leave_queue(&mut self, control: &Value, version: &Value) {
-        if control["state"] != "queue" {
+        if control.is_object() {
+            self.in_queue = control["state"] == "queue";
+        }
+        if control["state"] != "queue" || self.is_silent || (self.scene.serves_queue && self.dice.random()) {
             return;
         }
         let (who, conversation) = (self.guest.participant, self.guest.conversation);
         let id = Uuid::now_v7().to_string();
         let frame = json!({"type": "hand_back", "client_msg_id": id, "control_version": version});
-        self.scene.history.note(&Event::Sent { who, conversation, id, after: None, text: None });
+        self.scene.history.note(&Event::Sent { who, conversation, id, after: None, text: None, saw: version.as_u64() });
         if let Some(socket) = &mut self.socket {
             socket.send(&frame).await;
         }
@@ -255,4 +291,55 @@ impl Customer {
 
 pub(crate) fn text(frame: &Value, name: &str) -> String {
     frame[name].as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{SinkExt as _, StreamExt as _};
+    use rand::SeedableRng as _;
+    use tokio::net::TcpListener;
+    use tokio::sync::watch;
+    use tokio::time::timeout;
+    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::tungstenite::Message as Frame;
+
+    use super::*;
+    use crate::history::History;
+
+    /// A server that brings whoever comes to position 5, which is all there is, and then says nothing more.
+    async fn quiet_server(listener: TcpListener, conversation: Uuid) {
+        let synced = json!({"type": "synced", "conversation": conversation, "history_epoch": "h", "position": 5,
+            "recovered": true, "entries": [], "control": {"state": "assistant"}, "control_version": 0});
+        let mut sockets = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut socket = accept_async(stream).await.unwrap();
+            socket.next().await.unwrap().unwrap();
+            socket.send(Frame::text(synced.to_string())).await.unwrap();
+            sockets.push(socket);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_customer_who_has_missed_nothing_goes_home() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addresses = watch::Sender::new(vec![listener.local_addr().unwrap()]);
+        let over = watch::Sender::new(true);
+        let scene = Scene {
+            history: History::create(&folder.path().join("history.jsonl")).unwrap().into(),
+            addresses: addresses.subscribe(),
+            over: over.subscribe(),
+            patience: Duration::from_secs(5),
+            began: Instant::now(),
+            serves_queue: false,
+        };
+        let guest = Guest { token: String::new(), participant: Uuid::nil(), conversation: Uuid::from_u128(1) };
+        let server = quiet_server(listener, guest.conversation);
+        let mut customer = Customer::new(scene, guest, StdRng::seed_from_u64(1));
+        customer.cursor = Some(Cursor { history_epoch: "h".to_owned(), seq: 5 });
+        tokio::select! {
+            () = server => panic!("the server has ended"),
+            home = timeout(Duration::from_secs(20), customer.run()) => home.expect("it waits for what is not there"),
+        }
+    }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Event {
         after: Option<String>,
         /// What is said, if something is.
         text: Option<String>,
+        /// The version of control that it is to change, if it is.
+        saw: Option<u64>,
     },
     /// The server says that it is stored.
     Acked { who: Uuid, conversation: Uuid, id: String, seq: u64, repeated: bool },
@@ -65,6 +67,10 @@ pub(crate) enum Event {
     Drained { node: String, open_turns: u64 },
     /// A server says what it had read when it became the owner.
     Claimed { conversation: Uuid, epoch: u64, seq: u64 },
+    /// An agent is gone for good, and its customer has said the last word.
+    Forsaken { conversation: Uuid },
+    /// Such a customer is in the queue again.
+    Queued { conversation: Uuid },
     /// The nemesis does something.
     Fault { name: String },
     /// It has done it.

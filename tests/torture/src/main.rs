@@ -1,23 +1,29 @@
 //! The program `torture`: proves from outside, on real processes, that nothing acknowledged is lost whatever is killed.
 //!
-//! [`campaign`] is the play: [`customer`] and [`agent`] talk to the server over sockets and note in the [`history`] what
-//! they did and saw, the [`nemesis`] breaks things, [`check`] holds history and final [`tables`] against the promises, and
-//! [`rare`] counts whether the events were hit that make a campaign worth something. [`stage`] has the nodes and what
-//! lies between them, [`recovery`] how long conversations of killed nodes waited, [`report`] draws it all, and [`audit`] has the program anchor and verify its chains. It knows nothing of the server but its protocol, its tables and its log; no promise is kept here.
+//! [`campaign`] is the play and [`plan`] says what it tries: [`customer`] and [`agent`], who make up the [`cast`] with a
+//! customer who is [`forsaken`], talk to the server over sockets and note in the [`history`] what they did and saw, the
+//! [`nemesis`] breaks things, [`check`] holds history and final [`tables`] against the promises, and [`rare`] counts whether
+//! the events were hit that make a campaign worth something. [`stage`] has the nodes and what lies between them,
+//! [`recovery`] how long conversations of killed nodes waited, [`report`] draws it all, [`audit`] has the program anchor and
+//! verify its chains, and [`unsettled`] says why a campaign does not come to its end. It knows nothing of the server but its
+//! protocol, its tables and its log; no promise is kept here.
 //! `docs/RELIABILITY.md` says how to run it and what has been run.
 
 mod agent;
 mod audit;
 mod campaign;
+mod cast;
 mod check;
 mod cli;
 mod customer;
 mod disk;
+mod forsaken;
 mod history;
 mod line;
 mod nemesis;
 mod node;
 mod output;
+mod plan;
 mod postgres;
 mod proxy;
 mod rare;
@@ -30,6 +36,7 @@ mod short;
 mod socket;
 mod stage;
 mod tables;
+mod unsettled;
 
 use std::process::ExitCode;
 

@@ -52,6 +52,15 @@ impl Node {
         }
     }
 
+    /// The cluster as its servers see it.
+    pub(crate) async fn view(&self) -> String {
+        let mut views = Vec::new();
+        for server in &self.servers {
+            views.push(server.page("members").await.unwrap_or_else(|| "no answer".to_owned()));
+        }
+        views.join(" and ")
+    }
+
     /// Takes away the servers that have ended by themselves, and says with which codes.
     pub(crate) fn ended(&mut self) -> Vec<Option<i32>> {
         let codes: Vec<_> = self.servers.iter_mut().map(Server::ended).collect();

@@ -1,6 +1,6 @@
 //! Events that a campaign must have hit to be worth something, counted from the history, the tables, the metrics and the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::history::Event;
@@ -53,6 +53,8 @@ struct OnNodes {
     verdicts: u64,
     /// A command was refused for the time being.
     busy: u64,
+    /// An agent had seen the same as another one, who was faster.
+    lost_races: u64,
 }
 
 impl Rare {
@@ -81,7 +83,7 @@ impl Rare {
 
     /// Those that a campaign on this database, or on several nodes, should have hit and has not.
     pub(crate) fn missing(&self, backend: &str, nodes: usize) -> Vec<&'static str> {
-        let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, .. } = self.nodes;
+        let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, lost_races, .. } = self.nodes;
         let wanted = if nodes > 1 {
             // A node that was found dead nearly always ends before it has anything to store: a fenced append is luck here.
             vec![
@@ -90,6 +92,7 @@ impl Rare {
                 ("a drain in the middle of a reply", drained_reply),
                 ("a verdict", verdicts),
                 ("a command refused as busy", busy),
+                ("a lost race for a customer", lost_races),
             ]
         } else {
             vec![
@@ -119,8 +122,28 @@ impl OnNodes {
             drained_reply: count(|event| matches!(event, Event::Drained { open_turns: 1.., .. })),
             verdicts: log.matches(VERDICT).count() as u64,
             busy: count(|event| matches!(event, Event::Refused { code, .. } if code == "busy")),
+            lost_races: lost_races(history, tables),
         }
     }
+}
+
+/// Commands that were refused because another agent had taken the conversation on the same version of control.
+fn lost_races(history: &[Event], tables: &Tables) -> u64 {
+    let (mut saw, mut lost) = (BTreeMap::new(), 0);
+    for event in history {
+        match event {
+            Event::Sent { who, conversation, id, saw: Some(version), .. } => {
+                saw.insert((*conversation, *who, id.as_str()), *version);
+            }
+            Event::Refused { who, conversation, id, code } if code == "control_changed" => {
+                let saw = saw.get(&(*conversation, *who, id.as_str()));
+                let winner = saw.and_then(|saw| tables.taken_by(*conversation, saw + 1));
+                lost += u64::from(winner.is_some_and(|winner| winner != *who));
+            }
+            _ => {}
+        }
+    }
+    lost
 }
 
 /// Commands whose outcome was unknown, and of which a retry then said that they had been stored, and had not.
@@ -153,14 +176,14 @@ impl fmt::Display for Rare {
             "repeated {repeated}, unknown {unknown_stored} stored and {unknown_absent} not, fenced {fenced}, locked {locked}, \
              bisected {bisected}, dead letters {dead_letters}, taken over {taken_over}, resumed {resumed}, cut {cut}"
         )?;
-        let OnNodes { inherited, inherited_reply, moved, drained_reply, verdicts, busy } = nodes;
+        let OnNodes { inherited, inherited_reply, moved, drained_reply, verdicts, busy, lost_races } = nodes;
         if *inherited + *moved == 0 {
             return Ok(());
         }
         write!(
             f,
             ", inherited {inherited}, in a reply {inherited_reply}, moved {moved}, drained in a reply {drained_reply}, \
-             verdicts {verdicts}, busy {busy}"
+             verdicts {verdicts}, busy {busy}, lost races {lost_races}"
         )
     }
 }

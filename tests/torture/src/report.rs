@@ -98,7 +98,7 @@ fn owners(tables: &Tables, conversation: Uuid, began: u64) -> Vec<(u64, u64, &st
 }
 
 /// What customers and staff did and saw in one conversation.
-fn of_conversation(event: &Event, wanted: Uuid) -> Option<(&'static str, String)> {
+pub(crate) fn of_conversation(event: &Event, wanted: Uuid) -> Option<(&'static str, String)> {
     let (conversation, kind, text) = match event {
         Event::Sent { conversation, id, .. } => (conversation, "sent", id.clone()),
         Event::Acked { conversation, id, seq, repeated, .. } => {

@@ -9,6 +9,7 @@ use rand::Rng as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::history::{Event, History, Shown};
@@ -24,6 +25,9 @@ pub(crate) struct Scene {
     pub over: watch::Receiver<bool>,
     /// Longest silence after which an outcome counts as unknown.
     pub patience: Duration,
+    pub began: Instant,
+    /// Whether agents go for the queue: then half of the customers in it wait for one.
+    pub serves_queue: bool,
 }
 
 /// Somebody with a token and a conversation.

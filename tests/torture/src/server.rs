@@ -121,15 +121,19 @@ impl Server {
     /// Adds what its counters show.
     pub(crate) async fn count(&self, counters: &mut Counters) {
         // A server that does not answer has counted what nobody will know.
-        let Ok(client) = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build() else { return };
-        let Ok(answer) = client.get(format!("http://{}/metrics", self.metrics)).send().await else { return };
-        for line in answer.text().await.unwrap_or_default().lines() {
+        for line in self.page("metrics").await.unwrap_or_default().lines() {
             if let Some((name, number)) = line.rsplit_once(' ')
                 && let Ok(number) = number.parse::<u64>()
             {
                 *counters.entry(name.to_owned()).or_default() += number;
             }
         }
+    }
+
+    /// A page of the metrics' port, if it answers.
+    pub(crate) async fn page(&self, name: &str) -> Option<String> {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().ok()?;
+        client.get(format!("http://{}/{name}", self.metrics)).send().await.ok()?.text().await.ok()
     }
 
     /// The exit code, if it has ended by itself.

@@ -12,10 +12,11 @@ use anyhow::{Context as _, Result};
 use futures::stream::{self, StreamExt as _};
 use onya_servers::process::built;
 
-use crate::campaign::{self, Length, Limits, Plan};
+use crate::campaign;
 use crate::cli::exit_code;
 use crate::nemesis::Fault;
 use crate::output::say;
+use crate::plan::{Length, Limits, Plan};
 use crate::postgres::Postgres;
 
 const SEED: u64 = 20_261;
@@ -54,6 +55,8 @@ const ON_NODES: Sound = Sound {
     rounds: 1,
 };
 const NODES: usize = 3;
+/// Agents who race for customers on them.
+const RACING: usize = 4;
 
 /// A planted fault, what brings it to light, and the promise that is then broken.
 struct Planted {
@@ -150,7 +153,7 @@ impl Sound {
             faults: self.faults.to_vec(),
             length: Length::Rounds(self.rounds),
             customers: 6,
-            agents: 1,
+            agents: if self.nodes > 1 { RACING } else { 1 },
             pause: 60,
             limits: Limits::QUICK,
             folder: folder.join(format!("{}-{seed}", self.name)),

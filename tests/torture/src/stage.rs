@@ -210,14 +210,19 @@ impl Stage {
         self.auditor.verify().await
     }
 
+    /// What a subcommand prints, whatever it ends with.
+    pub(crate) async fn ask(&self, arguments: &[&str]) -> Result<String> {
+        self.auditor.ask(arguments).await
+    }
+
     /// Tells clients where servers are.
     pub(crate) fn announce(&self) {
         self.addresses.send_replace(self.nodes.iter().flat_map(Node::addresses).collect());
     }
 
     /// A token for staff.
-    pub(crate) async fn staff_token(&self, name: &str) -> Result<String> {
-        self.nodes[0].launch.run(&["token", "--role", "agent", "--name", name]).await
+    pub(crate) async fn staff_token(&self, name: &str, role: &str) -> Result<String> {
+        self.nodes[0].launch.run(&["token", "--role", role, "--name", name]).await
     }
 
     /// Waits until so many commands more are acknowledged; whether they were in time.

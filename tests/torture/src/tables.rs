@@ -195,6 +195,16 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// The person who took a conversation, if it was so that this version of control began.
+    pub(crate) fn taken_by(&self, conversation: Uuid, version: u64) -> Option<Uuid> {
+        let entries = self.entries.get(&conversation)?;
+        let mut changes = entries.iter().filter(|entry| entry.kind == "control_changed");
+        let begun = changes.find(|entry| entry.body["version"] == version)?;
+        begun.body["control"]["id"].as_str()?.parse().ok()
+    }
+}
+
 async fn takings(connection: &mut PgConnection) -> Result<Vec<Taking>> {
     let rows = sqlx::query(TAKINGS).fetch_all(connection).await?;
     let taking = |row: sqlx::postgres::PgRow| {

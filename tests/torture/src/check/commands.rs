@@ -26,7 +26,7 @@ impl Check<'_> {
         let mut fates: BTreeMap<Name<'_>, Fate<'_>> = BTreeMap::new();
         for event in self.history {
             match event {
-                Event::Sent { who, conversation, id, after, text } => {
+                Event::Sent { who, conversation, id, after, text, .. } => {
                     let fate = fates.entry((*conversation, *who, id)).or_default();
                     (fate.text, fate.sent) = (text.as_deref(), fate.sent + 1);
                     if let (None, Some(after)) = (fate.acked, after) {

@@ -15,11 +15,13 @@
 //! | 11 | the chains verify to their anchored heads; what staff was shown is on record | `chains`, `record` |
 //! | 12 | no reader is brought to less than it had been shown or told before, on whatever node | `readers` |
 //! | 13 | no conversation is taken from an owner that lives and has not given it up, and an epoch has one owner | `owners` |
+//! | 14 | assignments never overlap: one party is in control at a time, and each hand-over names the version it changes | `control` |
 //!
 //! The other promises are checked elsewhere: the text of a reply by `tests/it`, memory by the load client.
 
 mod audit;
 mod commands;
+mod control;
 mod log;
 mod readers;
 #[cfg(test)]
@@ -75,6 +77,7 @@ pub(crate) fn check(history: &[Event], tables: &Tables, settled: bool) -> Vec<Vi
     check.replies();
     check.owners();
     check.turns(settled);
+    check.control();
     check.chains();
     check.record();
     check.found

@@ -1,5 +1,7 @@
 //! Each promise, broken by hand.
 
+mod control;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -10,8 +12,11 @@ use crate::tables::{Act, Taking, Turn};
 const C: Uuid = Uuid::from_u128(1);
 const WHO: Uuid = Uuid::from_u128(2);
 
-fn entry(seq: u64, epoch: u64, kind: &str, id: Option<&str>, body: Value) -> Entry {
+fn entry(seq: u64, epoch: u64, kind: &str, id: Option<&str>, mut body: Value) -> Entry {
     let participant = id.map(|_| WHO);
+    if kind == "message_said" {
+        body["author"] = json!({"id": WHO, "role": "customer"});
+    }
     Entry { seq, epoch, kind: kind.to_owned(), customer_sees: true, participant, id: id.map(str::to_owned), body }
 }
 
@@ -50,7 +55,7 @@ fn act((actor, role): (&str, &str), action: &str, conversation: Option<Uuid>, de
 
 fn sent(id: &str, after: Option<&str>, text: &str) -> Event {
     let text = Some(text.to_owned());
-    Event::Sent { who: WHO, conversation: C, id: id.to_owned(), after: after.map(str::to_owned), text }
+    Event::Sent { who: WHO, conversation: C, id: id.to_owned(), after: after.map(str::to_owned), text, saw: None }
 }
 
 fn acked(id: &str, seq: u64) -> Event {
@@ -243,20 +248,17 @@ fn an_act_whose_witness_was_cut_off_is_none_too_much() {
     assert!(promises(&history, &tables()).is_empty());
 }
 
+/// A reader is brought up to date with less than was acknowledged.
+fn less(socket: u64) -> Event {
+    let entries = [1, 2, 3, 4].map(shown).to_vec();
+    let (cursor, recovered, position) = (Some(5), false, 4);
+    Event::Synced { socket, conversation: C, staff: false, asked: true, cursor, recovered, position, entries }
+}
+
 #[test]
 fn nobody_is_brought_to_less_than_before() {
     let mut history = good();
-    let newer = Event::Synced {
-        socket: 3,
-        conversation: C,
-        staff: false,
-        asked: true,
-        cursor: Some(5),
-        recovered: false,
-        position: 4,
-        entries: [1, 2, 3, 4].map(shown).to_vec(),
-    };
-    history.push(newer);
+    history.push(less(3));
     assert_eq!(promises(&history, &tables()), [12], "an acknowledgement of 5 came before, on another socket");
 }
 

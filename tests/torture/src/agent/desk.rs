@@ -1,132 +1,132 @@
-//! An agent who takes conversations over in the middle of a reply, says something, and hands them back.
+//! The desk's socket as an agent uses it: it is opened again at some node when it ends, and a command is sent again until
+//! it has an outcome.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use rand::Rng as _;
 use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::BOREDOM;
 use crate::customer::text;
 use crate::history::Event;
 use crate::scene::Scene;
 use crate::socket::{Heard, Socket};
 
-/// How long an agent waits for a reply to begin before looking elsewhere.
-const BOREDOM: Duration = Duration::from_millis(500);
-
-/// An agent at the desk.
-pub(crate) struct Agent {
-    scene: Scene,
+/// An agent's place at the desk.
+pub(super) struct Desk {
+    pub scene: Scene,
+    /// The conversation that is looked at.
+    pub watched: Watched,
+    /// The queue as last shown: who waits, first to be served first, with the version of control to claim it with.
+    pub waiting: VecDeque<(Uuid, u64)>,
     dice: StdRng,
     token: String,
     participant: Uuid,
-    conversations: Vec<Uuid>,
     socket: Option<Socket>,
-    /// The conversation that is looked at.
-    watched: Watched,
     commands: usize,
 }
 
 /// What is known of the conversation that is looked at.
 #[derive(Default)]
-struct Watched {
+pub(super) struct Watched {
+    pub turn_is_open: bool,
     conversation: Uuid,
     synced: bool,
     control: Value,
     control_version: u64,
-    turn_is_open: bool,
 }
 
-impl Agent {
-    pub(crate) fn new(scene: Scene, (token, conversations): (String, Vec<Uuid>), dice: StdRng) -> Self {
-        let watched = Watched::default();
-        Self { scene, dice, token, participant: Uuid::nil(), conversations, socket: None, watched, commands: 0 }
+/// A command that is to be sent.
+pub(super) struct Order {
+    kind: &'static str,
+    conversation: Uuid,
+    /// The version of control that was seen.
+    version: u64,
+    /// The other fields of the frame.
+    fields: Value,
+}
+
+impl Order {
+    pub(super) fn at(kind: &'static str, conversation: Uuid, version: u64) -> Self {
+        Self { kind, conversation, version, fields: json!({}) }
+    }
+}
+
+impl Watched {
+    pub(super) fn is_with(&self, state: &str) -> bool {
+        self.control["state"] == state
+    }
+}
+
+impl Desk {
+    pub(super) fn new(scene: Scene, token: String, dice: &mut StdRng) -> Self {
+        let dice = StdRng::seed_from_u64(dice.random());
+        let (watched, participant) = (Watched::default(), Uuid::nil());
+        Self { scene, watched, waiting: VecDeque::new(), dice, token, participant, socket: None, commands: 0 }
     }
 
-    /// Works until it is over.
-    pub(crate) async fn run(mut self) {
-        while !self.scene.is_over() {
-            let conversation = self.conversations[self.dice.random_range(0..self.conversations.len())];
-            self.visit(conversation).await;
-        }
-        // Nobody is left alone with an agent who has gone home.
-        for conversation in self.conversations.clone() {
-            while !self.is_returned(conversation).await {}
-        }
+    /// Whether the conversation that is looked at is with this agent.
+    pub(super) fn has_control(&self) -> bool {
+        self.watched.control["id"].as_str() == Some(&self.participant.to_string())
     }
 
-    /// Looks at a conversation; takes it over if a reply is in progress, talks, and hands it back.
-    async fn visit(&mut self, conversation: Uuid) -> Option<()> {
-        self.watch(conversation).await?;
-        let bored = Instant::now() + BOREDOM;
-        while !self.watched.turn_is_open && self.watched.control["state"] == "assistant" {
-            self.listen(bored.checked_duration_since(Instant::now())?).await?;
-        }
-        if self.watched.control["state"] == "assistant" {
-            // Somewhere in the reply.
-            for _ in 0..self.dice.random_range(0..6) {
-                self.listen(BOREDOM).await?;
-            }
-            self.command("take_over", None).await?;
-        }
-        // A takeover ends the reply; who sees it go on stays until it has ended.
-        while self.watched.turn_is_open {
-            self.listen(self.scene.patience).await?;
-        }
-        for _ in 0..self.dice.random_range(0..3) {
-            let text = format!("agent {} {}", self.participant, self.commands);
-            self.command("say", Some(text)).await?;
-        }
-        self.is_returned(conversation).await.then_some(())
+    /// Something to say that nobody has said.
+    pub(super) fn text(&self) -> String {
+        format!("agent {} {}", self.participant, self.commands)
     }
 
-    async fn is_returned(&mut self, conversation: Uuid) -> bool {
-        if self.watch(conversation).await.is_none() {
-            return false;
-        }
-        let own = self.watched.control["id"].as_str() == Some(&self.participant.to_string());
-        !own || self.command("hand_back", None).await.is_some()
+    /// The process is gone, and whatever it knew.
+    pub(super) fn die(&mut self) {
+        self.socket = None;
+        self.waiting.clear();
     }
 
-    async fn watch(&mut self, conversation: Uuid) -> Option<()> {
+    pub(super) async fn watch(&mut self, conversation: Uuid) -> Option<()> {
         if self.socket.is_none() {
             let hello = json!({"token": self.token});
             self.socket = self.scene.socket(&mut self.dice, "/v1/desk/socket", hello).await;
         }
         let before = std::mem::replace(&mut self.watched, Watched { conversation, ..Watched::default() }).conversation;
         if before != conversation {
-            self.send(json!({"type": "unwatch", "conversation": before})).await?;
+            self.send(&json!({"type": "unwatch", "conversation": before})).await?;
         }
-        self.send(json!({"type": "watch", "conversation": conversation})).await?;
+        self.send(&json!({"type": "watch", "conversation": conversation})).await?;
         while !self.watched.synced {
             self.listen(self.scene.patience).await?;
         }
         Some(())
     }
 
+    /// Commands something in the conversation that is looked at, on what is seen there.
+    pub(super) async fn command(&mut self, kind: &'static str, fields: Value) -> Option<()> {
+        let Watched { conversation, control_version: version, .. } = self.watched;
+        self.order(Order { kind, conversation, version, fields }).await
+    }
+
     /// Sends a command until it has an outcome; `None` if it was refused.
-    async fn command(&mut self, kind: &str, said: Option<String>) -> Option<()> {
+    pub(super) async fn order(&mut self, order: Order) -> Option<()> {
+        let Order { kind, conversation, version, fields: mut frame } = order;
         self.commands += 1;
-        let (conversation, id) = (self.watched.conversation, format!("a{}", self.commands));
-        let version = self.watched.control_version;
+        let id = format!("a{}", self.commands);
+        frame["type"] = json!(kind);
+        frame["conversation"] = json!(conversation);
+        frame["client_msg_id"] = json!(id);
+        frame["control_version"] = json!(version);
+        let said = frame["text"].as_str().map(str::to_owned);
+        let saw = said.is_none().then_some(version);
         loop {
-            let frame = json!({"type": kind, "conversation": conversation, "client_msg_id": id,
-                "control_version": version, "text": said});
-            self.note(&Event::Sent {
-                who: self.participant,
-                conversation,
-                id: id.clone(),
-                after: None,
-                text: said.clone(),
-            });
-            let outcome = match self.send(frame).await {
+            let (who, id, words) = (self.participant, id.clone(), said.clone());
+            self.note(&Event::Sent { who, conversation, id: id.clone(), after: None, text: words, saw });
+            let outcome = match self.send(&frame).await {
                 Some(()) => self.outcome(&id).await,
                 None => None,
             };
             match outcome.as_ref().map(|frame| text(frame, "code")) {
-                None => self.note(&Event::Lost { who: self.participant, conversation, id: id.clone() }),
+                None => self.note(&Event::Lost { who, conversation, id }),
                 Some(code) if code.is_empty() => return Some(()),
                 Some(code) if code == "busy" || code == "unknown" => {
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -148,8 +148,8 @@ impl Agent {
         }
     }
 
-    async fn send(&mut self, frame: Value) -> Option<()> {
-        let sent = self.socket.as_mut()?.send(&frame).await;
+    async fn send(&mut self, frame: &Value) -> Option<()> {
+        let sent = self.socket.as_mut()?.send(frame).await;
         if !sent {
             self.socket = None;
         }
@@ -157,7 +157,7 @@ impl Agent {
     }
 
     /// The next frame; `None` if the socket has ended, or was silent and is given up.
-    async fn listen(&mut self, patience: Duration) -> Option<Value> {
+    pub(super) async fn listen(&mut self, patience: Duration) -> Option<Value> {
         match self.socket.as_mut()?.next(patience).await {
             Heard::Frame(frame) => {
                 self.take(&frame);
@@ -199,6 +199,7 @@ impl Agent {
                     _ => {}
                 }
             }
+            "queue" => self.waiting = waiting(frame),
             "ack" => self.note(&Event::Acked {
                 who: self.participant,
                 conversation: text(frame, "conversation").parse().unwrap_or_default(),
@@ -224,4 +225,9 @@ impl Agent {
     fn note(&self, event: &Event) {
         self.scene.history.note(event);
     }
+}
+
+fn waiting(frame: &Value) -> VecDeque<(Uuid, u64)> {
+    let one = |entry: &Value| Some((entry["conversation"].as_str()?.parse().ok()?, entry["control_version"].as_u64()?));
+    frame["entries"].as_array().map(|entries| entries.iter().filter_map(one).collect()).unwrap_or_default()
 }
