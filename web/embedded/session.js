@@ -109,6 +109,10 @@ export class DeskSession {
     this.connection.send({ type: "watch", conversation, cursor });
   }
 
+  watchAgain(thread) {
+    this.#sendWatch(thread);
+  }
+
   receive(frame) {
     if (frame.type === "queue") this.queue = frame;
     if (frame.type === "ping") for (const thread of this.threads.values()) thread.receive(frame);
@@ -135,7 +139,10 @@ export class DeskSession {
         this.participant = frame.participant;
         this.role = frame.role;
       }
-      if (frame.type === "refused" && !frame.client_msg_id) this.options.onRefused(frame);
+      if (frame.type === "refused" && !frame.client_msg_id) {
+        this.threads.get(frame.conversation)?.notShown(frame);
+        this.options.onRefused(frame);
+      }
       this.receive(frame);
     });
   }

@@ -3,6 +3,9 @@
 import { apply, cursorOf, emptyConversation } from "./conversation.js";
 import { Outbox } from "./outbox.js";
 
+/** Pause before a conversation is asked for again that cannot be shown just now, if the server names none. */
+const WATCH_AGAIN_MS = 500;
+
 /** A new name for a command: random, so that no two tabs share one. */
 function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -19,6 +22,7 @@ export class Thread {
     this.awaitingSync = true;
     this.retryAt = 0;
     this.retryTimer = null;
+    this.watchTimer = null;
   }
 
   send(frame) {
@@ -36,7 +40,15 @@ export class Thread {
   /** A new socket takes over: once it has told where the log stands, what has no outcome goes out again. */
   reconnected() {
     this.awaitingSync = true;
+    clearTimeout(this.watchTimer);
     this.outbox.disconnected();
+  }
+
+  /** The server does not show the conversation. If that is a matter of time, it is asked again: until then nothing would be shown or sent. */
+  notShown({ code, retry_after_ms: pauseMs = WATCH_AGAIN_MS }) {
+    if (code !== "busy" && code !== "unknown") return;
+    clearTimeout(this.watchTimer);
+    this.watchTimer = setTimeout(() => this.session.watchAgain(this), pauseMs);
   }
 
   flush() {
@@ -54,6 +66,7 @@ export class Thread {
 
   stop() {
     clearTimeout(this.retryTimer);
+    clearTimeout(this.watchTimer);
   }
 
   #synced(frame) {
