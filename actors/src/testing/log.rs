@@ -1,20 +1,26 @@
 //! A store in memory, with the outcomes of a real one and faults on request.
+//!
+//! [`rows`] is the store, and what is compared with the real ones, operation by operation; here are the ways in, and what
+//! a test may have go wrong. There is no clock: crashes count at a claim until a later crash prunes them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod erasure;
+mod rows;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use onya_core::conversation::{Control, Entry, Event, Head, KnownKey, State};
+use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
-use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Seq, Timestamp};
+use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Timestamp};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use self::rows::Rows;
 use crate::ports::{
-    Append, AppendOutcome, Claim, Closed, CustomerConversation, Due, Erasure, EventLog, Fence, HOLD_POSTPONES_MS, Hit,
-    LegalHold, Link, Member, NewConversation, Opening, Owned, Page, PageFrom, Search, StoreError, Summary, Tail,
-    TailLimit,
+    Append, AppendOutcome, Claim, Due, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, PageFrom, Search,
+    StoreError, Summary, Tail, TailLimit,
 };
 
 /// Something that goes wrong with the next call.
@@ -34,7 +40,8 @@ pub enum Fault {
     Panic,
 }
 
-/// A store in memory, as one process uses it.
+/// A store in memory, as one process uses it. One that never registers is taken for the only one there is: it claims
+/// what nobody else owns, and nobody is told that it does.
 #[derive(Debug)]
 pub struct MemoryLog {
     store: Arc<Store>,
@@ -53,29 +60,15 @@ struct Store {
 
 #[derive(Debug, Default)]
 struct Inner {
-    history_epoch: Uuid,
-    dead: BTreeSet<Incarnation>,
-    conversations: BTreeMap<ConversationId, Stored>,
+    rows: Rows,
     faults: VecDeque<Fault>,
     claims_fail: usize,
-    holds: BTreeMap<ParticipantId, LegalHold>,
-    nonce: u128,
-}
-
-#[derive(Clone, Debug)]
-struct Stored {
-    entries: Vec<Entry>,
-    head: Head,
-    owner: Option<Incarnation>,
-    fence: Fence,
-    link: Link,
-    crashes: Vec<Timestamp>,
-    closed_at: Option<Timestamp>,
 }
 
 impl Default for MemoryLog {
     fn default() -> Self {
-        let inner = Inner { history_epoch: Uuid::from_u128(7), ..Inner::default() };
+        let mut inner = Inner::default();
+        inner.rows.history_epoch = Uuid::from_u128(7);
         let store = Store {
             inner: Mutex::new(inner),
             open: watch::Sender::new(true),
@@ -96,19 +89,19 @@ impl MemoryLog {
 
     /// This process is known to be dead: what it owns is free, and what it still sends is refused once somebody has it.
     pub fn bury(&self, member: Incarnation) {
-        self.lock().dead.insert(member);
+        self.lock().rows.dead.insert(member);
     }
 
     /// Who owns a conversation.
     #[must_use]
     pub fn owner(&self, conversation: ConversationId) -> Option<Incarnation> {
-        self.lock().conversations.get(&conversation)?.owner
+        self.lock().rows.conversations.get(&conversation)?.owner
     }
 
     /// How often a conversation was claimed.
     #[must_use]
     pub fn claims(&self, conversation: ConversationId) -> u64 {
-        self.lock().conversations.get(&conversation).map_or(0, |stored| stored.fence.epoch)
+        self.lock().rows.conversations.get(&conversation).map_or(0, |row| row.epoch)
     }
 
     /// The next appends meet these faults, one each.
@@ -160,23 +153,18 @@ impl MemoryLog {
     /// The whole log of a conversation.
     #[must_use]
     pub fn entries(&self, conversation: ConversationId) -> Vec<Entry> {
-        self.lock().conversations.get(&conversation).map(|stored| stored.entries.clone()).unwrap_or_default()
+        self.lock().rows.conversations.get(&conversation).map(|row| row.entries.clone()).unwrap_or_default()
     }
 
     /// Another owner takes the conversation: what was claimed before is fenced.
     pub fn rob(&self, conversation: ConversationId) {
-        let mut inner = self.lock();
-        let fence = inner.next_fence(conversation);
-        if let Some(stored) = inner.conversations.get_mut(&conversation) {
-            stored.fence = fence;
-            stored.owner = None;
-        }
+        self.lock().rows.rob(conversation);
     }
 
     /// The store was restored: positions count in another history.
     pub fn renew_history(&self) {
         let mut inner = self.lock();
-        inner.history_epoch = Uuid::from_u128(inner.history_epoch.as_u128() + 1);
+        inner.rows.history_epoch = Uuid::from_u128(inner.rows.history_epoch.as_u128() + 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -193,124 +181,56 @@ impl MemoryLog {
             inner.claims_fail -= 1;
             return Err(StoreError::Unavailable("asked to fail".to_owned()));
         }
-        if member.is_some_and(|member| inner.dead.contains(&member)) {
-            return Err(StoreError::Refused("this incarnation is not a live member".to_owned()));
-        }
-        let fence = inner.next_fence(conversation);
-        let owner = inner.conversations.get(&conversation).map(|stored| stored.owner);
-        let Some(owner) = owner else { return Ok(Claim::NotFound) };
-        match owner.filter(|owner| Some(*owner) != member && !inner.dead.contains(owner)) {
-            Some(other) => return Ok(Claim::OwnedByOther(other)),
-            None if only_own && owner != member => return Ok(Claim::Free),
-            None => {}
-        }
-        let Some(stored) = inner.conversations.get_mut(&conversation) else { return Ok(Claim::NotFound) };
-        stored.fence = fence;
-        stored.owner = member;
-        let recent_crashes = u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX);
-        let (state, tail, link) = (stored.state(conversation)?, stored.tail(tail), stored.link);
-        let owned = Owned { fence, state, tail, link, recent_crashes };
-        Ok(Claim::Owned(Box::new(owned)))
-    }
-}
-
-impl Inner {
-    fn next_fence(&mut self, conversation: ConversationId) -> Fence {
-        self.nonce += 1;
-        let epoch = self.conversations.get(&conversation).map_or(0, |stored| stored.fence.epoch);
-        Fence { epoch: epoch + 1, nonce: Uuid::from_u128(self.nonce) }
+        inner.rows.claim(member, (conversation, only_own), tail)
     }
 
-    fn append(&mut self, append: &Append) -> AppendOutcome {
-        let Some(stored) = self.conversations.get_mut(&append.conversation) else { return AppendOutcome::Fenced };
-        let known = append.entries.iter().filter_map(|entry| entry.key.as_ref()).find_map(|key| {
-            let same = |stored: &Entry| {
-                stored.key.as_ref().is_some_and(|stored| {
-                    (stored.participant, &stored.client_msg_id) == (key.participant, &key.client_msg_id)
-                })
-            };
-            let entry = stored.entries.iter().find(|entry| same(entry))?;
-            Some(KnownKey { key: entry.key.clone()?, seq: entry.seq })
+    /// Stores a batch, unless it is asked to fail. Of a conversation that stands in it twice, only the first.
+    async fn write(
+        &self,
+        batch: &[Append],
+        store: fn(&mut Rows, &Append) -> AppendOutcome,
+    ) -> Result<Vec<AppendOutcome>, StoreError> {
+        let mut open = self.store.open.subscribe();
+        // The sender lives as long as this log.
+        let _ = open.wait_for(|open| *open).await;
+        let mut inner = self.lock();
+        let fault = inner.faults.pop_front();
+        match fault {
+            #[expect(clippy::panic, reason = "asked for by a test")]
+            Some(Fault::Panic) => panic!("asked to fail"),
+            Some(Fault::Unavailable) => return Err(StoreError::Unavailable("asked to fail".to_owned())),
+            Some(Fault::UnknownLost) => return Err(StoreError::Unknown("asked to fail".to_owned())),
+            Some(Fault::Locked) => return Ok(vec![AppendOutcome::Locked; batch.len()]),
+            _ => {}
+        }
+        let (poisoned, mut seen) = (usize::from(fault == Some(Fault::Poisoned)), BTreeSet::new());
+        let outcomes = batch.iter().enumerate().map(|(at, append)| match seen.insert(append.conversation) {
+            _ if at < poisoned => AppendOutcome::Poisoned,
+            true => store(&mut inner.rows, append),
+            false => AppendOutcome::Locked,
         });
-        let follows = (stored.head.last_seq, stored.link) == (append.expected_seq, append.previous);
-        if stored.fence != append.fence || !follows {
-            return AppendOutcome::Fenced;
+        let outcomes = outcomes.collect();
+        if fault == Some(Fault::UnknownDone) {
+            return Err(StoreError::Unknown("asked to fail".to_owned()));
         }
-        if let Some(known) = known {
-            return AppendOutcome::Repeated(known);
-        }
-        stored.entries.extend(append.entries.iter().cloned());
-        stored.head = append.head.clone();
-        stored.link = link_at(append.head.last_seq);
-        if stored.head.control == Control::Closed && stored.closed_at.is_none() {
-            stored.closed_at = append.entries.last().map(|entry| entry.at);
-        }
-        AppendOutcome::Accepted(stored.link)
-    }
-}
-
-impl Stored {
-    fn is_erased(&self) -> bool {
-        matches!(self.entries.last(), Some(Entry { event: Event::Erased { .. }, .. }))
-    }
-
-    fn state(&self, id: ConversationId) -> Result<State, StoreError> {
-        let corrupt = || StoreError::Corrupt("no opening".to_owned());
-        let (first, rest) = self.entries.split_first().ok_or_else(corrupt)?;
-        let mut state = State::open(id, first).ok_or_else(corrupt)?;
-        rest.iter().for_each(|entry| state.apply(entry));
-        Ok(state)
-    }
-
-    fn tail(&self, limit: TailLimit) -> Vec<Entry> {
-        self.entries[self.entries.len().saturating_sub(limit.entries)..].to_vec()
-    }
-
-    fn summary(&self, id: ConversationId) -> Summary {
-        let language = match &self.entries[0].event {
-            Event::Opened { language, .. } => language.clone(),
-            _ => String::new(),
-        };
-        Summary {
-            id,
-            customer: self.head.customer,
-            language,
-            opened_at: self.entries[0].at,
-            last_seq: self.head.last_seq,
-            control: self.head.control,
-            control_version: self.head.control_version,
-            owner: self.owner,
-            epoch: self.fence.epoch,
-            turn: self.head.turn.map(|turn| (turn.turn, turn.attempt)),
-        }
+        Ok(outcomes)
     }
 }
 
 #[async_trait]
 impl EventLog for MemoryLog {
     async fn register(&self, member: &Member) -> Result<(), StoreError> {
+        self.lock().rows.register(member)?;
         *self.member.lock().unwrap_or_else(PoisonError::into_inner) = Some(Incarnation(member.incarnation));
         Ok(())
     }
 
     async fn history_epoch(&self) -> Result<Uuid, StoreError> {
-        Ok(self.lock().history_epoch)
+        Ok(self.lock().rows.history_epoch)
     }
 
     async fn open(&self, new: NewConversation) -> Result<Opening, StoreError> {
-        let mut inner = self.lock();
-        let open = inner
-            .conversations
-            .iter()
-            .find(|(_, stored)| stored.head.customer == new.head.customer && stored.head.control != Control::Closed);
-        if let Some((id, _)) = open {
-            return Ok(Opening::Existing(*id));
-        }
-        let fence = Fence { epoch: 0, nonce: Uuid::nil() };
-        let (entries, link) = (vec![new.opening], link_at(1));
-        let stored = Stored { entries, head: new.head, owner: None, fence, link, crashes: Vec::new(), closed_at: None };
-        inner.conversations.insert(new.id, stored);
-        Ok(Opening::Created(new.id))
+        self.lock().rows.open(new)
     }
 
     async fn claim(&self, conversation: ConversationId, tail: TailLimit) -> Result<Claim, StoreError> {
@@ -328,8 +248,8 @@ impl EventLog for MemoryLog {
     async fn release(&self, held: &[(ConversationId, Fence)]) -> Result<(), StoreError> {
         let mut inner = self.lock();
         for (id, fence) in held {
-            if let Some(stored) = inner.conversations.get_mut(id).filter(|stored| stored.fence == *fence) {
-                stored.owner = None;
+            if let Some(row) = inner.rows.conversations.get_mut(id).filter(|row| row.is_held_with(*fence)) {
+                (row.owner, row.nonce) = (None, None);
             }
         }
         Ok(())
@@ -337,43 +257,20 @@ impl EventLog for MemoryLog {
 
     async fn release_idle(&self, conversation: ConversationId) -> Result<(), StoreError> {
         let (mut inner, member) = (self.lock(), self.member());
-        if let Some(stored) = inner.conversations.get_mut(&conversation).filter(|stored| stored.owner == member) {
-            stored.owner = None;
+        if let Some(row) = inner.rows.conversations.get_mut(&conversation).filter(|row| row.owner == member) {
+            row.owner = None;
         }
         Ok(())
     }
 
     async fn retire(&self) -> Result<(), StoreError> {
-        let member = self.member.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut inner = self.lock();
-        inner.conversations.values_mut().filter(|stored| stored.owner == member).for_each(|stored| stored.owner = None);
+        let (mut inner, member) = (self.lock(), self.member());
+        inner.rows.dead.extend(member);
         Ok(())
     }
 
     async fn append(&self, batch: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
-        let mut open = self.store.open.subscribe();
-        // The sender lives as long as this log.
-        let _ = open.wait_for(|open| *open).await;
-        let mut inner = self.lock();
-        let fault = inner.faults.pop_front();
-        match fault {
-            #[expect(clippy::panic, reason = "asked for by a test")]
-            Some(Fault::Panic) => panic!("asked to fail"),
-            Some(Fault::Unavailable) => return Err(StoreError::Unavailable("asked to fail".to_owned())),
-            Some(Fault::UnknownLost) => return Err(StoreError::Unknown("asked to fail".to_owned())),
-            Some(Fault::Locked) => return Ok(vec![AppendOutcome::Locked; batch.len()]),
-            _ => {}
-        }
-        let poisoned = usize::from(fault == Some(Fault::Poisoned));
-        let outcomes = batch
-            .iter()
-            .enumerate()
-            .map(|(at, append)| if at < poisoned { AppendOutcome::Poisoned } else { inner.append(append) })
-            .collect();
-        if fault == Some(Fault::UnknownDone) {
-            return Err(StoreError::Unknown("asked to fail".to_owned()));
-        }
-        Ok(outcomes)
+        self.write(batch, Rows::append).await
     }
 
     async fn known_keys(
@@ -395,8 +292,8 @@ impl EventLog for MemoryLog {
         // The sender lives as long as this log.
         let _ = open.wait_for(|open| *open).await;
         let inner = self.lock();
-        let stored = inner.conversations.get(&conversation);
-        Ok(stored.map(|stored| Tail { summary: stored.summary(conversation), entries: stored.tail(limit) }))
+        let row = inner.rows.conversations.get(&conversation);
+        Ok(row.map(|row| Tail { summary: row.summary(conversation), entries: row.tail(limit) }))
     }
 
     async fn page(&self, conversation: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
@@ -410,13 +307,11 @@ impl EventLog for MemoryLog {
     }
 
     async fn summary(&self, conversation: ConversationId) -> Result<Option<Summary>, StoreError> {
-        Ok(self.lock().conversations.get(&conversation).map(|stored| stored.summary(conversation)))
+        Ok(self.lock().rows.conversations.get(&conversation).map(|row| row.summary(conversation)))
     }
 
     async fn open_conversation_of(&self, customer: ParticipantId) -> Result<Option<ConversationId>, StoreError> {
-        let inner = self.lock();
-        let open = |stored: &Stored| stored.head.customer == customer && stored.head.control != Control::Closed;
-        Ok(inner.conversations.iter().find(|(_, stored)| open(stored)).map(|(id, _)| *id))
+        Ok(self.lock().rows.open_of(customer))
     }
 
     async fn open_conversations(
@@ -425,11 +320,9 @@ impl EventLog for MemoryLog {
         limit: usize,
     ) -> Result<Vec<Summary>, StoreError> {
         let inner = self.lock();
-        let open = |(id, stored): &(&ConversationId, &Stored)| {
-            stored.head.control != Control::Closed && before.is_none_or(|before| **id < before)
-        };
-        let mut open: Vec<_> =
-            inner.conversations.iter().filter(open).map(|(id, stored)| stored.summary(*id)).collect();
+        let open = inner.rows.conversations.iter().filter(|(_, row)| row.closed_at.is_none());
+        let open = open.filter(|(id, _)| before.is_none_or(|before| **id < before));
+        let mut open: Vec<_> = open.map(|(id, row)| row.summary(*id)).collect();
         open.sort_by_key(|summary| std::cmp::Reverse(summary.id));
         open.truncate(limit);
         Ok(open)
@@ -437,22 +330,14 @@ impl EventLog for MemoryLog {
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         let (inner, member) = (self.lock(), self.member());
-        let free = |stored: &Stored| stored.owner.is_none_or(|owner| inner.dead.contains(&owner));
-        let due = |stored: &Stored| {
-            let abandoned = stored.head.turn.is_some() && member.is_some() && free(stored);
-            let timer = stored.head.next_deadline.is_some_and(|at| at <= now);
-            abandoned || (timer && (free(stored) || stored.owner == member))
-        };
-        let due = inner.conversations.iter().filter(|(_, stored)| due(stored));
-        let due = due.map(|(id, stored)| Due { conversation: *id, owned: member.is_some() && stored.owner == member });
-        Ok(due.take(limit).collect())
+        Ok(inner.rows.due(member, now, limit))
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
         let inner = self.lock();
-        let waiting = inner.conversations.iter().filter_map(|(id, stored)| {
-            let queued = stored.head.queued.clone()?;
-            Some(Waiting { conversation: *id, control_version: stored.head.control_version, queued })
+        let waiting = inner.rows.conversations.iter().filter_map(|(id, row)| {
+            let queued = row.head.queued.clone()?;
+            Some(Waiting { conversation: *id, control_version: row.head.control_version, queued })
         });
         Ok(waiting.collect())
     }
@@ -464,10 +349,10 @@ impl EventLog for MemoryLog {
         window_ms: u64,
     ) -> Result<u32, StoreError> {
         let mut inner = self.lock();
-        let Some(stored) = inner.conversations.get_mut(&conversation) else { return Ok(0) };
-        stored.crashes.push(now);
-        stored.crashes.retain(|at| now.since_ms(*at) <= window_ms);
-        Ok(u32::try_from(stored.crashes.len()).unwrap_or(u32::MAX))
+        let crashes = inner.rows.crashes.entry(conversation).or_default();
+        crashes.retain(|at| at.0 > now.0.saturating_sub_unsigned(window_ms));
+        crashes.push(now);
+        Ok(u32::try_from(crashes.len()).unwrap_or(u32::MAX))
     }
 
     async fn search(&self, _: &Search) -> Result<Vec<Hit>, StoreError> {
@@ -481,95 +366,6 @@ impl EventLog for MemoryLog {
     async fn ping(&self) -> Result<String, StoreError> {
         Ok("memory".to_owned())
     }
-}
-
-#[async_trait]
-impl Erasure for MemoryLog {
-    async fn erase(&self, append: Append) -> Result<AppendOutcome, StoreError> {
-        if let Some(decided) = append.entries.last().filter(|_| self.lock().holds.contains_key(&append.head.customer)) {
-            let mut inner = self.lock();
-            let stored = inner.conversations.get_mut(&append.conversation);
-            let due = stored.and_then(|stored| stored.head.next_deadline.as_mut()).filter(|due| **due <= decided.at);
-            if let Some(due) = due {
-                *due = decided.at.plus_ms(HOLD_POSTPONES_MS);
-            }
-            return Ok(AppendOutcome::OnHold);
-        }
-        let outcome = self.append(std::slice::from_ref(&append)).await;
-        let mut inner = self.lock();
-        let stored = inner.conversations.get_mut(&append.conversation).filter(|stored| stored.is_erased());
-        if let Some((_, earlier)) = stored.and_then(|stored| stored.entries.split_last_mut()) {
-            earlier.iter_mut().for_each(|entry| *entry = entry.redacted());
-        }
-        drop(inner);
-        outcome.and_then(|outcomes| {
-            let lost = || StoreError::Unknown("no outcome".to_owned());
-            outcomes.into_iter().next().ok_or_else(lost)
-        })
-    }
-
-    async fn conversations_of(
-        &self,
-        customer: ParticipantId,
-        after: Option<ConversationId>,
-        limit: usize,
-    ) -> Result<Vec<CustomerConversation>, StoreError> {
-        let inner = self.lock();
-        let of = inner
-            .conversations
-            .iter()
-            .filter(|(id, stored)| stored.head.customer == customer && after.is_none_or(|after| **id > after));
-        let of = of.map(|(id, stored)| CustomerConversation {
-            conversation: *id,
-            last_seq: stored.head.last_seq,
-            erased: stored.is_erased(),
-        });
-        Ok(of.take(limit).collect())
-    }
-
-    async fn place_hold(&self, hold: LegalHold) -> Result<(), StoreError> {
-        self.lock().holds.insert(hold.customer, hold);
-        Ok(())
-    }
-
-    async fn lift_hold(&self, customer: ParticipantId) -> Result<bool, StoreError> {
-        Ok(self.lock().holds.remove(&customer).is_some())
-    }
-
-    async fn hold(&self, customer: ParticipantId) -> Result<Option<LegalHold>, StoreError> {
-        Ok(self.lock().holds.get(&customer).cloned())
-    }
-
-    async fn schedule_retention(
-        &self,
-        retention_ms: Option<u64>,
-        after: Option<Closed>,
-        limit: usize,
-    ) -> Result<Option<Closed>, StoreError> {
-        let mut inner = self.lock();
-        let mut closed: Vec<Closed> = inner
-            .conversations
-            .iter()
-            .filter(|(_, stored)| !stored.is_erased())
-            .filter_map(|(id, stored)| Some(Closed { at: stored.closed_at?, conversation: *id }))
-            .filter(|place| after.is_none_or(|after| (after.at, after.conversation) < (place.at, place.conversation)))
-            .collect();
-        closed.sort_by_key(|place| (place.at, place.conversation));
-        closed.truncate(limit);
-        for place in &closed {
-            if let Some(stored) = inner.conversations.get_mut(&place.conversation) {
-                stored.head.next_deadline = retention_ms.map(|kept_ms| place.at.plus_ms(kept_ms));
-            }
-        }
-        Ok(closed.last().copied())
-    }
-}
-
-/// Stands for a chain that ends at this position.
-fn link_at(seq: Seq) -> Link {
-    let mut link = Link::default();
-    link.0[..8].copy_from_slice(&seq.to_be_bytes());
-    link
 }
 
 fn last(entries: Vec<Entry>, limit: usize) -> Vec<Entry> {
