@@ -6,6 +6,7 @@ mod anchored;
 pub(super) mod appending;
 mod claiming;
 mod duties;
+mod equal;
 mod erasing;
 pub(super) mod fixture;
 mod opening;
@@ -183,4 +184,6 @@ suite! {
         a_thousand_changes_at_or_before_the_last_anchor_are_a_thousand_findings;
     race:
         takeovers_during_appends_lose_nothing_and_double_nothing;
+    equal:
+        random_operations_have_the_same_answers_in_memory;
 }
