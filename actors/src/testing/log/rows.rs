@@ -260,6 +260,7 @@ pub(super) fn has_a_form(append: &Append) -> bool {
     let (mut ended, mut goes_on) = (BTreeSet::new(), true);
     for entry in append.entries.iter() {
         goes_on &= match &entry.event {
+            Event::TurnOpened { .. } => !ended.contains(&entry.seq),
             Event::AttemptStarted { turn, .. } => !ended.contains(turn),
             Event::TurnEnded { turn, .. } => ended.insert(*turn),
             _ => true,
