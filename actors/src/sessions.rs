@@ -143,6 +143,7 @@ impl Sessions {
         let link = EdgeLink::new(edge, &self.system);
         if let Some(peers) = &self.system.peers {
             peers.accept(&link);
+            self.system.directory.tell_wished(&self.system, &self.system.directory.all());
         }
         link
     }

@@ -244,6 +244,12 @@ impl Conversation {
         }));
         // Nor did the desk, if the outcome of an escalation or a claim was lost.
         self.tell_desk();
+        // The members may have changed since the claim was asked for.
+        self.system.directory.tell_wished(&self.system, std::slice::from_ref(&self.row));
+        self.synchronise_waiting();
+    }
+
+    pub(super) fn synchronise_waiting(&mut self) {
         for (viewer, cursor, done) in std::mem::take(&mut self.synchronising) {
             self.synchronise(viewer, cursor, done);
         }
@@ -261,7 +267,10 @@ impl Conversation {
     }
 
     fn synchronise(&mut self, viewer: Viewer, cursor: Option<Cursor>, done: Synchronised) {
-        let Some(live) = &self.live else {
+        // A reader may have been shown an entry by the store of which this owner has not heard yet that it is stored.
+        let is_ahead =
+            |live: &Live| cursor.is_some_and(|cursor| cursor.seq > live.state.seq) && live.in_flight.is_some();
+        let Some(live) = self.live.as_ref().filter(|live| !is_ahead(live)) else {
             self.synchronising.push((viewer, cursor, done));
             return;
         };

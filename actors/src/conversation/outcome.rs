@@ -40,6 +40,9 @@ impl Conversation {
                 self.leave(true);
             }
         }
+        if !self.leaving {
+            self.synchronise_waiting();
+        }
     }
 
     fn commit(&mut self, in_flight: InFlight, link: Link) {

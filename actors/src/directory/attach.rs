@@ -289,6 +289,19 @@ impl Directory {
         }
     }
 
+    /// Tells the nodes which should own conversations that are live here where they are. By another view of the members such a
+    /// node may have shown to readers what was stored before this one claimed it, and nobody would tell them what follows.
+    pub(crate) fn tell_wished(&self, system: &System, rows: &[Arc<Row>]) {
+        let Some(peers) = &system.peers else { return };
+        let placement = peers.placement();
+        for row in rows.iter().filter(|row| row.is_live()) {
+            let wished = placement.owner(row.id).filter(|wished| *wished != peers.me());
+            if let Some(edge) = wished.and_then(|wished| peers.edge(wished)).filter(|edge| !row.is_watched_by(edge)) {
+                edge.moved(row.id, Some(peers.me()));
+            }
+        }
+    }
+
     /// The link to a node is lost: what it has not answered is sent again, and its readers are adrift.
     pub(crate) fn lost(&self, peers: &Peers, owner: Incarnation) {
         for row in self.all() {

@@ -142,6 +142,11 @@ impl Row {
         }
     }
 
+    /// Whether the edge is shown what is published here.
+    pub(crate) fn is_watched_by(&self, link: &EdgeLink) -> bool {
+        lock(&self.edges).iter().any(|edge| std::ptr::eq(Arc::as_ptr(&edge.link), link))
+    }
+
     /// Whether the edge is shown what is published here, and its readers, who were brought to this position, have missed
     /// nothing of it.
     pub(crate) fn keeps_up(&self, link: &EdgeLink, reached: Seq) -> bool {

@@ -197,8 +197,14 @@ impl OwnerLink {
     }
 
     fn moved(&self, system: &Arc<System>, conversation: ConversationId, owner: Option<Incarnation>) {
-        let Some(row) = self.shown(system, conversation) else { return };
-        if let Some(course) = row.course().as_mut() {
+        let Some(row) = system.directory.find(conversation).filter(|row| !row.is_live()) else { return };
+        {
+            let mut course = row.course();
+            let Some(course) = course.as_mut() else { return };
+            // Who has the conversation says so to whoever should, who may have shown to readers what is stored.
+            if course.attached() != Some(self.owner) && owner != Some(self.owner) {
+                return;
+            }
             course.heard(owner);
             course.attach(None);
         }

@@ -104,6 +104,11 @@ impl Peers {
         }
     }
 
+    /// The link from an edge, if it has one.
+    pub(crate) fn edge(&self, edge: Incarnation) -> Option<Arc<EdgeLink>> {
+        self.edges().get(&edge).cloned()
+    }
+
     /// Closes all links, for good.
     pub(crate) fn end(&self) {
         self.ended.cancel();

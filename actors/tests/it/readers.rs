@@ -52,6 +52,21 @@ async fn a_cursor_that_cannot_be_continued_is_told_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_who_knows_more_than_the_owner_waits_until_the_owner_hears_that_it_is_stored() {
+    let world = World::new().await;
+    world.say("one").await.unwrap();
+    world.log.hold();
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.log.resume();
+    };
+    // As a reader does to whom the store has just shown it.
+    let reader = async { world.customer(cursor(4)).await.synced().await };
+    let (acked, synced, ()) = tokio::join!(world.say("two"), reader, later);
+    assert_eq!((acked.unwrap().seq, synced.position, synced.recovered), (4, 4, true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_in_the_middle_of_a_reply_gets_its_text_and_then_the_rest() {
     let world = World::new().await;
     let mut first = world.customer(None).await;
