@@ -164,9 +164,9 @@ impl Directory {
             Some(handle) => handle,
             None => match from_tail(system, viewer, cursor).await? {
                 FromTail::Shown { owned } => {
-                    if owned && matches!(viewer, Viewer::Here(..)) {
-                        let me = system.peers.as_ref().map(Peers::me);
-                        row.course().get_or_insert_default().heard(me);
+                    if let (Viewer::Here(..), Some(peers)) = (viewer, &system.peers) {
+                        // Others may have named this node because it should own it. Should that change, it is another one's.
+                        row.course().get_or_insert_default().heard(owned.then(|| peers.me()));
                     }
                     return Ok(Attached::Done);
                 }
@@ -289,6 +289,18 @@ impl Directory {
         }
     }
 
+    /// Sends the readers of other nodes on to who should own what they read, where this node neither does nor should any more.
+    pub(crate) fn send_edges_on(&self, peers: &Peers) {
+        let placement = peers.placement();
+        for row in self.all().into_iter().filter(|row| !row.is_live()) {
+            let owned = row.course().as_ref().and_then(|course| course.heard_of()) == Some(peers.me());
+            let wished = placement.owner(row.id).filter(|wished| !owned && *wished != peers.me());
+            if wished.is_some() {
+                row.take_edges().iter().for_each(|edge| edge.moved(row.id, wished));
+            }
+        }
+    }
+
     /// Tells the nodes which should own conversations that are live here where they are. By another view of the members such a
     /// node may have shown to readers what was stored before this one claimed it, and nobody would tell them what follows.
     pub(crate) fn tell_wished(&self, system: &System, rows: &[Arc<Row>]) {
@@ -326,7 +338,7 @@ fn is_attached(row: &Row, reader: &Subscriber) -> bool {
 enum FromTail {
     /// The reader is up to date; whether this node owns the conversation.
     Shown { owned: bool },
-    /// The row says that this member has it.
+    /// The row says that this member has it, or nobody has it and this one should.
     OwnedBy(Incarnation),
     /// Somebody should be at work on it.
     TurnIsOpen,
@@ -364,10 +376,14 @@ async fn from_tail(system: &Arc<System>, viewer: &Viewer, cursor: Option<Cursor>
     {
         return Ok(FromTail::OwnedBy(owner));
     }
+    let owned = tail.summary.owner.is_some_and(|owner| system.is_this(owner));
+    // Who reads must be known to whoever will claim it: by another view of the members somebody came here who should not have.
+    if let Some(wished) = system.wished_owner(tail.summary.id).filter(|wished| !owned && !system.is_this(*wished)) {
+        return Ok(FromTail::OwnedBy(wished));
+    }
     if tail.summary.turn.is_some() {
         return Ok(FromTail::TurnIsOpen);
     }
-    let owned = tail.summary.owner.is_some_and(|owner| system.is_this(owner));
     viewer.begin(synced(standing(system, &tail), cursor, viewer.view(), system.settings.shown()), owned);
     Ok(FromTail::Shown { owned })
 }

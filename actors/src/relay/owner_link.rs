@@ -230,8 +230,9 @@ impl LinkEnd for OwnerLink {
         let Some(system) = self.system.upgrade() else { return };
         match frame {
             ToEdge::Standing { tag, synced, owned } => {
-                if owned && let Some(row) = self.shown(&system, synced.conversation) {
-                    row.course().get_or_insert_default().heard(Some(self.owner));
+                if let Some(row) = self.shown(&system, synced.conversation) {
+                    // If it does not own it, it shows it because it should: that changes with the members.
+                    row.course().get_or_insert_default().heard(owned.then_some(self.owner));
                 }
                 if let Some(Asked::Watch { subscriber, attempt, done }) = self.answered(tag) {
                     subscriber.begin(attempt, synced);

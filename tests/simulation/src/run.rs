@@ -76,12 +76,8 @@ pub struct Outcome {
 #[must_use]
 pub fn run(seed: u64, plan: &Plan) -> Outcome {
     let mut stage = Stage::build(seed, plan);
-    let mut broken = Vec::new();
-    if let Err(error) = stage.play(plan) {
-        broken.push(error.to_string());
-    }
+    let broken = stage.play(plan);
     let story = stage.record.story();
-    broken.extend(checks::broken(&stage.store, &story, &stage.readers));
     Outcome {
         broken,
         digest: stage.record.digest(),
@@ -152,7 +148,18 @@ impl Stage {
         Self { sim, nemesis, store, readers, record, course }
     }
 
-    fn play(&mut self, plan: &Plan) -> turmoil::Result {
+    /// Plays to the end; what is wrong then.
+    fn play(&mut self, plan: &Plan) -> Vec<String> {
+        let ended = self.come_to_rest(plan);
+        let mut broken: Vec<_> = ended.err().map(|error| error.to_string()).into_iter().collect();
+        broken.extend(checks::broken(&self.store, &self.record.story(), &self.readers));
+        if broken.is_empty() {
+            broken.extend(self.leave().err().map(|error| error.to_string()));
+        }
+        broken
+    }
+
+    fn come_to_rest(&mut self, plan: &Plan) -> turmoil::Result {
         while self.sim.elapsed() < plan.trouble {
             self.nemesis.step(&mut self.sim, true);
             self.sim.step()?;
@@ -165,8 +172,7 @@ impl Stage {
                 let text = format!(
                     "what was begun has not come to its end after {REST_LIMIT:?}; {open} commands have no answer"
                 );
-                self.record.story().broken.push(text);
-                break;
+                return Err(text.into());
             }
             // Looked at now and then: it takes longer than a step.
             for _ in 0..20 {
@@ -174,6 +180,10 @@ impl Stage {
                 self.sim.step()?;
             }
         }
+        Ok(())
+    }
+
+    fn leave(&mut self) -> turmoil::Result {
         self.course.enter(Phase::Over);
         while !self.sim.step()? {}
         Ok(())

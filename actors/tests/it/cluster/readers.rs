@@ -6,7 +6,7 @@ use onya_actors::ports::ModelEnd;
 use onya_core::conversation::{Event, Outcome, Role};
 use onya_protocol::{CustomerFrame, ServerFrame};
 
-use super::world::Nodes;
+use super::world::{NAMES, Nodes};
 
 fn text(frame: &ServerFrame) -> Option<String> {
     if let ServerFrame::Delta(delta) = frame { Some(delta.text.clone()) } else { None }
@@ -138,6 +138,32 @@ async fn a_reader_is_shown_the_reply_of_an_owner_that_lives_though_the_node_that
     nodes.settle().await;
     let mut reader = nodes.customer(edge, None).await;
     assert_eq!(reader.synced().await.turn.unwrap().text, "Grüße");
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_follow_through_a_drain_and_to_the_node_that_comes_back() {
+    let mut nodes = Nodes::new().await;
+    nodes.settle().await;
+    let owner = nodes.wished();
+    nodes.say(owner, "one").await.unwrap();
+    nodes.nodes[owner].model.asked().await.end(ModelEnd::Complete);
+    let mut readers = Vec::new();
+    for node in (0..3).filter(|node| *node != owner) {
+        readers.push(nodes.customer(node, None).await);
+        readers.last_mut().unwrap().synced().await;
+    }
+    nodes.settle().await;
+    // It names to the others who should own the conversation now: nobody does before somebody claims it.
+    nodes.nodes[owner].sessions.drain().await;
+    nodes.bury(owner);
+    nodes.settle().await;
+    let again = nodes.join(NAMES[owner]).await;
+    nodes.settle().await;
+    assert_eq!(nodes.wished(), again);
+    let said = nodes.say(again, "two").await.unwrap().seq;
+    for reader in &mut readers {
+        reader.until(|frame| seq(frame).filter(|seq| *seq == said)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
