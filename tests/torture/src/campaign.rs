@@ -75,7 +75,7 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
 /// One fault after the other, each while work goes on.
 async fn strike_often(plan: &Plan, stage: &mut Stage, postgres: Option<&Postgres>, dice: &mut StdRng) -> Result<()> {
     let schedule = plan.schedule(dice);
-    let mut nemesis = Nemesis { stage, dice: StdRng::seed_from_u64(dice.random()), lengths: plan.lengths() };
+    let mut nemesis = Nemesis::new(stage, &plan.faults, StdRng::seed_from_u64(dice.random()), plan.lengths());
     for fault in schedule {
         let name = fault.name();
         let pause = dice.random_range(1..=plan.pause());

@@ -71,10 +71,10 @@ pub(crate) enum Event {
     Forsaken { conversation: Uuid },
     /// Such a customer is in the queue again.
     Queued { conversation: Uuid },
-    /// The nemesis does something.
+    /// The nemesis does something; what it did before may last.
     Fault { name: String },
     /// It has done it.
-    FaultEnded,
+    FaultEnded { name: String },
 }
 
 /// How a node stands, as whoever starts and stops it knows.

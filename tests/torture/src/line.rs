@@ -63,6 +63,15 @@ impl Line {
     pub(crate) fn set(&self, state: State) {
         self.state.send_replace(state);
     }
+
+    /// The same, with what opens it again.
+    pub(crate) fn set_until_let_go(&self, state: State) -> impl FnOnce() + Send + use<> {
+        self.set(state);
+        let line = Arc::clone(&self.state);
+        move || {
+            line.send_replace(State::Open);
+        }
+    }
 }
 
 async fn call(caller: TcpStream, port: u16, state: watch::Receiver<State>) {

@@ -77,6 +77,14 @@ impl Proxy {
         self.orders.hangs.send_replace(hangs);
     }
 
+    /// What ends a hang.
+    pub(crate) fn passes_again(&self) -> impl FnOnce() + Send + use<> {
+        let orders = Arc::clone(&self.orders);
+        move || {
+            orders.hangs.send_replace(false);
+        }
+    }
+
     /// How many connections were cut as ordered.
     pub(crate) fn done(&self) -> usize {
         self.orders.done.load(Ordering::Relaxed)

@@ -55,6 +55,8 @@ struct OnNodes {
     busy: u64,
     /// An agent had seen the same as another one, who was faster.
     lost_races: u64,
+    /// A fault struck while another one lasted.
+    met: u64,
 }
 
 impl Rare {
@@ -83,7 +85,7 @@ impl Rare {
 
     /// Those that a campaign on this database, or on several nodes, should have hit and has not.
     pub(crate) fn missing(&self, backend: &str, nodes: usize) -> Vec<&'static str> {
-        let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, lost_races, .. } = self.nodes;
+        let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, lost_races, met, .. } = self.nodes;
         let wanted = if nodes > 1 {
             // A node that was found dead nearly always ends before it has anything to store: a fenced append is luck here.
             vec![
@@ -93,6 +95,7 @@ impl Rare {
                 ("a verdict", verdicts),
                 ("a command refused as busy", busy),
                 ("a lost race for a customer", lost_races),
+                ("a fault while another one lasts", met),
             ]
         } else {
             vec![
@@ -123,8 +126,25 @@ impl OnNodes {
             verdicts: log.matches(VERDICT).count() as u64,
             busy: count(|event| matches!(event, Event::Refused { code, .. } if code == "busy")),
             lost_races: lost_races(history, tables),
+            met: met(history),
         }
     }
+}
+
+/// Faults that began while another one lasted.
+fn met(history: &[Event]) -> u64 {
+    let (mut last, mut met) = (0_u64, 0);
+    for event in history {
+        match event {
+            Event::Fault { .. } => {
+                met += u64::from(last > 0);
+                last += 1;
+            }
+            Event::FaultEnded { .. } => last = last.saturating_sub(1),
+            _ => {}
+        }
+    }
+    met
 }
 
 /// Commands that were refused because another agent had taken the conversation on the same version of control.
@@ -176,14 +196,14 @@ impl fmt::Display for Rare {
             "repeated {repeated}, unknown {unknown_stored} stored and {unknown_absent} not, fenced {fenced}, locked {locked}, \
              bisected {bisected}, dead letters {dead_letters}, taken over {taken_over}, resumed {resumed}, cut {cut}"
         )?;
-        let OnNodes { inherited, inherited_reply, moved, drained_reply, verdicts, busy, lost_races } = nodes;
+        let OnNodes { inherited, inherited_reply, moved, drained_reply, verdicts, busy, lost_races, met } = nodes;
         if *inherited + *moved == 0 {
             return Ok(());
         }
         write!(
             f,
             ", inherited {inherited}, in a reply {inherited_reply}, moved {moved}, drained in a reply {drained_reply}, \
-             verdicts {verdicts}, busy {busy}, lost races {lost_races}"
+             verdicts {verdicts}, busy {busy}, lost races {lost_races}, two faults at once {met}"
         )
     }
 }

@@ -14,41 +14,67 @@ pub(crate) struct Recovery {
     /// Where fewer than half of the nodes were killed.
     minority: Vec<u64>,
     majority: Vec<u64>,
+    /// Where nodes were killed while another fault lasted.
+    meanwhile: Vec<u64>,
     /// Conversations that took none until the next kill, or the end.
     never: usize,
 }
 
+/// How nodes were killed.
+#[derive(Clone, Copy, Debug)]
+enum Kill {
+    Minority,
+    Majority,
+    Meanwhile,
+}
+
 impl Recovery {
     pub(crate) fn of(history: &[(u64, Event)], tables: &Tables) -> Self {
-        let (mut recovery, mut orphans) = (Self::default(), BTreeMap::<Uuid, (u64, u64, bool)>::new());
+        let (mut recovery, mut orphans) = (Self::default(), BTreeMap::<Uuid, (u64, u64, Kill)>::new());
+        let mut last = 0_usize;
         for (at_ms, event) in history {
             match event {
+                Event::Fault { .. } => last += 1,
+                Event::FaultEnded { .. } => last = last.saturating_sub(1),
                 Event::Orphaned { minority, conversations } => {
+                    let kill = match (last, minority) {
+                        (2.., _) => Kill::Meanwhile,
+                        (_, true) => Kill::Minority,
+                        (_, false) => Kill::Majority,
+                    };
                     for (conversation, epoch) in conversations {
-                        let before = orphans.insert(*conversation, (*at_ms, *epoch, *minority));
+                        let before = orphans.insert(*conversation, (*at_ms, *epoch, kill));
                         recovery.never += usize::from(before.is_some());
                     }
                 }
                 Event::Acked { conversation, seq, .. } => {
-                    let Some((killed_ms, epoch, minority)) = orphans.get(conversation).copied() else { continue };
+                    let Some((killed_ms, epoch, kill)) = orphans.get(conversation).copied() else { continue };
                     // What was on its way when the node was killed is of its epoch.
                     if epoch_of(tables, *conversation, *seq) > epoch {
                         orphans.remove(conversation);
-                        let times = if minority { &mut recovery.minority } else { &mut recovery.majority };
-                        times.push(at_ms - killed_ms);
+                        recovery.times(kill).push(at_ms - killed_ms);
                     }
                 }
                 _ => {}
             }
         }
         recovery.never += orphans.len();
-        recovery.minority.sort_unstable();
-        recovery.majority.sort_unstable();
+        for kill in [Kill::Minority, Kill::Majority, Kill::Meanwhile] {
+            recovery.times(kill).sort_unstable();
+        }
         recovery
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.minority.is_empty() && self.majority.is_empty()
+    const fn times(&mut self, kill: Kill) -> &mut Vec<u64> {
+        match kill {
+            Kill::Minority => &mut self.minority,
+            Kill::Majority => &mut self.majority,
+            Kill::Meanwhile => &mut self.meanwhile,
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.minority.is_empty() && self.majority.is_empty() && self.meanwhile.is_empty()
     }
 }
 
@@ -61,6 +87,7 @@ fn epoch_of(tables: &Tables, conversation: Uuid, seq: u64) -> u64 {
 impl fmt::Display for Recovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a minority killed: {}; more: {}", Times(&self.minority), Times(&self.majority))?;
+        write!(f, "; beside another fault: {}", Times(&self.meanwhile))?;
         if self.never > 0 {
             write!(f, "; {} took none before the next kill", self.never)?;
         }
@@ -105,5 +132,10 @@ mod tests {
         let history = [(0, acked(1)), (100, killed), (110, acked(2)), (3100, acked(3))];
         let recovery = Recovery::of(&history, &tables);
         assert_eq!((recovery.minority, recovery.never), (vec![3000], 0));
+        let fault = |name: &str| Event::Fault { name: name.to_owned() };
+        let killed = Event::Orphaned { minority: true, conversations: vec![(conversation, 1)] };
+        let history = [(0, fault("freeze-redis")), (50, fault("kill-node")), (100, killed), (3100, acked(3))];
+        let recovery = Recovery::of(&history, &tables);
+        assert_eq!((recovery.minority, recovery.meanwhile), (vec![], vec![3000]), "another fault lasted");
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use onya_servers::free_port;
 use onya_servers::process::{Kin, PATIENCE, mortal};
 use onya_servers::redis::arguments;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, sleep};
@@ -40,6 +40,10 @@ impl Redis {
 
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        self.process.pid()
     }
 
     /// Forgets everything.

@@ -97,6 +97,23 @@ fn owners(tables: &Tables, conversation: Uuid, began: u64) -> Vec<(u64, u64, &st
     owners
 }
 
+/// From when until when which fault lasted: those that struck alone or first, and those that struck meanwhile.
+fn faults(history: &[(u64, Event)]) -> [Vec<(u64, u64, &str)>; 2] {
+    let (mut last, mut lanes) = (Vec::<(u64, &str, usize)>::new(), [Vec::new(), Vec::new()]);
+    for (at, event) in history {
+        match event {
+            Event::Fault { name } => last.push((*at, name, usize::from(!last.is_empty()))),
+            Event::FaultEnded { name } => {
+                let Some(place) = last.iter().position(|(_, begun, _)| begun == name) else { continue };
+                let (from, name, lane) = last.remove(place);
+                lanes[lane].push((from, *at, name));
+            }
+            _ => {}
+        }
+    }
+    lanes
+}
+
 /// What customers and staff did and saw in one conversation.
 pub(crate) fn of_conversation(event: &Event, wanted: Uuid) -> Option<(&'static str, String)> {
     let (conversation, kind, text) = match event {
@@ -132,13 +149,11 @@ struct Timeline<'a> {
 impl Timeline<'_> {
     /// A lane for each node, one for faults, and one for who owned the conversation, if that is known.
     fn nodes_and_faults(&self, owners: &[(u64, u64, &str)]) -> String {
-        let (mut stands, mut faults, mut fault) = (BTreeMap::<&str, Vec<(u64, Standing)>>::new(), Vec::new(), None);
+        let mut stands = BTreeMap::<&str, Vec<(u64, Standing)>>::new();
         for (at, event) in self.history {
             match event {
                 Event::Started { node } => stands.entry(node).or_default().push((*at, Standing::Up)),
                 Event::Stands { node, standing } => stands.entry(node).or_default().push((*at, *standing)),
-                Event::Fault { name } => fault = Some((*at, name.as_str())),
-                Event::FaultEnded => faults.extend(fault.take().map(|(from, name)| (from, *at, name))),
                 _ => {}
             }
         }
@@ -151,10 +166,10 @@ impl Timeline<'_> {
                 .map(|((from, standing), until)| (*from, until, class(*standing), class(*standing)));
             lanes.push(((*node).to_owned(), boxes.collect::<Vec<_>>()));
         }
-        lanes.push((
-            "faults".to_owned(),
-            faults.iter().map(|(from, until, name)| (*from, *until, "fault", *name)).collect(),
-        ));
+        for (lane, faults) in ["faults", "meanwhile"].into_iter().zip(faults(self.history)) {
+            let boxes = faults.into_iter().map(|(from, until, name)| (from, until, "fault", name)).collect();
+            lanes.push((lane.to_owned(), boxes));
+        }
         if !owners.is_empty() {
             lanes.push((
                 "owner".to_owned(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use onya_servers::process::{Kin, PATIENCE, mortal};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -110,6 +110,10 @@ impl Server {
 
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        self.process.pid()
     }
 
     /// Waits until it has ended by itself; its exit code.

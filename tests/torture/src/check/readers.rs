@@ -38,8 +38,8 @@ impl Check<'_> {
         let mut namesakes = false;
         for event in self.history {
             match event {
-                Event::Fault { name } => namesakes = *name == "namesake",
-                Event::FaultEnded => namesakes = false,
+                Event::Fault { name } if name == "namesake" => namesakes = true,
+                Event::FaultEnded { name } if name == "namesake" => namesakes = false,
                 Event::LoggedIn { socket, who } => drop(seen.staff.insert(*socket, *who)),
                 Event::Acked { who, conversation, seq, .. } => {
                     let reader = if seen.staff.values().any(|staff| staff == who) { *who } else { Uuid::nil() };

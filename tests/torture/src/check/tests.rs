@@ -263,6 +263,17 @@ fn nobody_is_brought_to_less_than_before() {
 }
 
 #[test]
+fn only_while_two_servers_share_a_name_somebody_may_be_brought_to_less() {
+    let fault = |name: &str| Event::Fault { name: name.to_owned() };
+    let ended = |name: &str| Event::FaultEnded { name: name.to_owned() };
+    let mut history = good();
+    history.extend([fault("namesake"), fault("hang"), ended("hang"), less(3)]);
+    assert!(promises(&history, &tables()).is_empty(), "the other fault has ended, this one has not");
+    history.extend([fault("hang"), ended("namesake"), less(4)]);
+    assert_eq!(promises(&history, &tables()), [12]);
+}
+
+#[test]
 fn an_older_attempt_is_not_shown_after_a_newer_one() {
     let reply = |epoch, attempt| Event::Reply { socket: 1, conversation: C, turn: 3, epoch, attempt };
     let mut history = good();

@@ -88,6 +88,55 @@ impl Fault {
         Self::PartNodes,
     ];
 
+    /// Whether it goes on until it is ended.
+    pub(crate) fn lasts(self) -> bool {
+        self.befalls_one() || matches!(self, Self::FreezeRedis | Self::PartNodes)
+    }
+
+    /// Whether it lasts and befalls one node, which another fault then spares.
+    pub(crate) fn befalls_one(self) -> bool {
+        matches!(self, Self::Hang | Self::FreezeNode | Self::CutRedis | Self::CutLinks | Self::MuteLinks)
+    }
+
+    /// Those that may strike while this one lasts: a node at least is left that reaches the store, or the two do not last
+    /// long together.
+    pub(crate) const fn may_meet(self) -> &'static [Self] {
+        match self {
+            Self::FreezeRedis => &[
+                Self::KillNode,
+                Self::KillMost,
+                Self::FreezeNode,
+                Self::DrainNode,
+                Self::CutLinks,
+                Self::MuteLinks,
+                Self::Hang,
+                Self::RestartImmediate,
+            ],
+            Self::CutRedis => &[Self::KillNode, Self::FreezeNode, Self::DrainNode, Self::CutLinks, Self::Hang],
+            Self::CutLinks | Self::MuteLinks => {
+                &[Self::KillNode, Self::FreezeNode, Self::DrainNode, Self::Hang, Self::FlushRedis, Self::EatReplies]
+            }
+            Self::PartNodes => &[Self::KillNode, Self::DrainNode, Self::RestartRedis, Self::Hang, Self::EatReplies],
+            Self::FreezeNode => &[
+                Self::KillNode,
+                Self::DrainNode,
+                Self::CutLinks,
+                Self::RestartRedis,
+                Self::FreezeRedis,
+                Self::RestartFast,
+            ],
+            Self::Hang => &[
+                Self::KillNode,
+                Self::FreezeNode,
+                Self::CutLinks,
+                Self::MuteLinks,
+                Self::FreezeRedis,
+                Self::RestartRedis,
+            ],
+            _ => &[],
+        }
+    }
+
     /// All that can befall so many nodes on PostgreSQL.
     pub(crate) fn of_nodes(nodes: usize) -> Vec<Self> {
         if nodes == 1 { Self::POSTGRES.to_vec() } else { [Self::POSTGRES, Self::NODES, Self::NETWORK].concat() }

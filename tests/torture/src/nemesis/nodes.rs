@@ -1,10 +1,10 @@
-//! What befalls nodes: they are killed, stand still, are told to stop.
+//! What befalls nodes and does not last: they are killed, or told to stop.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rand::Rng as _;
-use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand::seq::SliceRandom as _;
 use rustix::process::Signal;
 use sqlx::PgConnection;
 use tokio::time::{sleep, timeout};
@@ -18,7 +18,7 @@ use crate::stage::FOUND_DEAD;
 /// Longest time that killed nodes stay away for others to take over what they owned.
 const AWAY: Duration = Duration::from_secs(12);
 /// Longest wait for a reply in the middle of which a node is told to stop, or stands still.
-const REPLY: Duration = Duration::from_secs(2);
+pub(super) const REPLY: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// What a node ($1: their names) owns, and under which epoch.
@@ -34,7 +34,6 @@ const OPEN_TURNS: &str = "SELECT count(*) FROM conversations AS c JOIN members A
 impl Nemesis<'_> {
     pub(super) async fn befall(&mut self, fault: Fault, node: usize, postgres: &Postgres) -> Result<()> {
         let count = self.stage.nodes.len();
-        let node = self.owner(postgres).await?.unwrap_or(node);
         match fault {
             Fault::KillNode => self.kill(&[node], postgres).await,
             Fault::KillMost => {
@@ -45,7 +44,6 @@ impl Nemesis<'_> {
                 let all: Vec<usize> = (0..count).collect();
                 self.kill(&all, postgres).await
             }
-            Fault::FreezeNode => self.freeze(node, postgres).await,
             Fault::DrainNode => self.drain(node, postgres).await,
             Fault::RollingRestart => {
                 let mut order: Vec<usize> = (0..count).collect();
@@ -59,15 +57,15 @@ impl Nemesis<'_> {
         }
     }
 
-    /// One of the nodes that own conversations.
-    async fn owner(&mut self, postgres: &Postgres) -> Result<Option<usize>> {
+    /// The nodes that own conversations.
+    pub(super) async fn owners(&self, postgres: &Postgres) -> Result<Vec<usize>> {
         let mut control = postgres.control(&self.stage.database).await?;
         let mut owners = Vec::new();
         for (number, node) in self.stage.nodes.iter().enumerate() {
             let owned: Vec<(Uuid, i64)> = sqlx::query_as(OWNED).bind([node.name()]).fetch_all(&mut control).await?;
             owners.extend((!owned.is_empty()).then_some(number));
         }
-        Ok(owners.choose(&mut self.dice).copied())
+        Ok(owners)
     }
 
     /// Kills a server and starts another one. Meanwhile an anchor is made: a server on SQLite keeps the file of anchors to
@@ -101,19 +99,6 @@ impl Nemesis<'_> {
         self.stage.look_after().await
     }
 
-    /// In the middle of a reply, if there is one soon: it goes on when others may have gone on with it.
-    async fn freeze(&mut self, node: usize, postgres: &Postgres) -> Result<()> {
-        let apart = self.apart();
-        let mut control = postgres.control(&self.stage.database).await?;
-        let _ = timeout(REPLY, replying(&mut control, self.stage.nodes[node].name())).await;
-        self.stage.stands(node, Standing::Frozen);
-        self.stage.nodes[node].servers.iter().for_each(|server| server.signal(Signal::STOP));
-        sleep(apart).await;
-        self.stage.stands(node, Standing::Up);
-        self.stage.nodes[node].servers.iter().for_each(|server| server.signal(Signal::CONT));
-        Ok(())
-    }
-
     async fn drain(&mut self, node: usize, postgres: &Postgres) -> Result<()> {
         let mut control = postgres.control(&self.stage.database).await?;
         let name = self.stage.nodes[node].name().to_owned();
@@ -144,7 +129,7 @@ async fn adopted(control: &mut PgConnection, owned: Vec<(Uuid, i64)>) -> Result<
 }
 
 /// Waits until a node is in the middle of replies; of how many.
-async fn replying(control: &mut PgConnection, name: &str) -> Result<u64> {
+pub(super) async fn replying(control: &mut PgConnection, name: &str) -> Result<u64> {
     loop {
         let open: i64 = sqlx::query_scalar(OPEN_TURNS).bind(name).fetch_one(&mut *control).await?;
         if open > 0 {

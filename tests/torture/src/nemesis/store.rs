@@ -36,13 +36,6 @@ impl Nemesis<'_> {
                 orders_done(proxy, lengths).await;
                 Ok(())
             }
-            Fault::Hang => {
-                proxy.hang(true);
-                felt(&history, lengths).await;
-                tokio::time::sleep(lengths.hang).await;
-                proxy.hang(false);
-                Ok(())
-            }
             Fault::Freeze => {
                 postgres.signal_all(Signal::STOP).await?;
                 felt(&history, lengths).await;

@@ -1,0 +1,83 @@
+//! Faults that last: begun, and let go of when their time is over. One that has begun holds on to nothing of the stage, so
+//! that another one can strike meanwhile.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{sleep, timeout};
+
+use super::nodes::{REPLY, replying};
+use super::{Fault, Nemesis, felt};
+use crate::history::{Event, Standing};
+use crate::line::{Line, State};
+use crate::postgres::Postgres;
+
+/// What ends a fault.
+pub(super) type LetGo = Box<dyn FnOnce() + Send>;
+
+impl Nemesis<'_> {
+    /// Begins a fault that lasts; what ends it.
+    pub(super) async fn hold(&mut self, (fault, node): (Fault, usize), postgres: &Postgres) -> Result<LetGo> {
+        let (one, all) = (&self.stage.nodes[node], &self.stage.nodes);
+        Ok(match fault {
+            Fault::FreezeNode => return self.freeze(node, postgres).await,
+            Fault::FreezeRedis => {
+                let redis = self.stage.redis.as_ref().context("a single node has no Redis")?;
+                redis.signal(Signal::STOP);
+                let pid = redis.pid();
+                Box::new(move || goes_on(pid))
+            }
+            Fault::Hang => {
+                let store = one.store.as_ref().context("there is no line to cut")?;
+                store.hang(true);
+                Box::new(store.passes_again())
+            }
+            Fault::CutRedis => set(one.redis.iter(), State::Cut),
+            Fault::CutLinks => set(one.link.iter(), State::Cut),
+            Fault::MuteLinks => set(one.link.iter(), State::Mute),
+            Fault::PartNodes => set(all.iter().filter_map(|node| node.link.as_ref()), State::Silent),
+            other => anyhow::bail!("{} does not last", other.name()),
+        })
+    }
+
+    /// How long it lasts this time.
+    pub(super) fn lasts(&mut self, fault: Fault) -> impl Future<Output = ()> + use<> {
+        let (history, lengths) = (Arc::clone(&self.stage.history), self.lengths);
+        // Whoever cannot reach the store is to notice: that takes as long as its time limits.
+        let apart = if fault == Fault::Hang { lengths.hang } else { self.apart() };
+        async move {
+            if fault == Fault::Hang {
+                felt(&history, lengths).await;
+            }
+            sleep(apart).await;
+        }
+    }
+
+    /// In the middle of a reply, if there is one soon: it goes on when others may have gone on with it.
+    async fn freeze(&mut self, node: usize, postgres: &Postgres) -> Result<LetGo> {
+        let mut control = postgres.control(&self.stage.database).await?;
+        let node = &self.stage.nodes[node];
+        let _ = timeout(REPLY, replying(&mut control, node.name())).await;
+        let (history, name) = (Arc::clone(&self.stage.history), node.name().to_owned());
+        history.note(&Event::Stands { node: name.clone(), standing: Standing::Frozen });
+        node.servers.iter().for_each(|server| server.signal(Signal::STOP));
+        let pids: Vec<Option<Pid>> = node.servers.iter().map(|server| server.pid()).collect();
+        Ok(Box::new(move || {
+            history.note(&Event::Stands { node: name, standing: Standing::Up });
+            pids.into_iter().for_each(goes_on);
+        }))
+    }
+}
+
+fn goes_on(pid: Option<Pid>) {
+    if let Some(pid) = pid {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, Signal::CONT);
+    }
+}
+
+fn set<'a>(lines: impl Iterator<Item = &'a Line>, state: State) -> LetGo {
+    let opened: Vec<_> = lines.map(|line| line.set_until_let_go(state)).collect();
+    Box::new(move || opened.into_iter().for_each(|open| open()))
+}
