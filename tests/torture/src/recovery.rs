@@ -1,6 +1,6 @@
 //! How long conversations of killed nodes took no command: a figure, and no promise of the checker's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use uuid::Uuid;
@@ -31,6 +31,12 @@ enum Kill {
 impl Recovery {
     pub(crate) fn of(history: &[(u64, Event)], tables: &Tables) -> Self {
         let (mut recovery, mut orphans) = (Self::default(), BTreeMap::<Uuid, (u64, u64, Kill)>::new());
+        // Nobody says anything there any more.
+        let forsaken = history.iter().filter_map(|(_, event)| match event {
+            Event::Forsaken { conversation } => Some(*conversation),
+            _ => None,
+        });
+        let forsaken: BTreeSet<_> = forsaken.collect();
         let mut last = 0_usize;
         for (at_ms, event) in history {
             match event {
@@ -42,7 +48,7 @@ impl Recovery {
                         (_, true) => Kill::Minority,
                         (_, false) => Kill::Majority,
                     };
-                    for (conversation, epoch) in conversations {
+                    for (conversation, epoch) in conversations.iter().filter(|(id, _)| !forsaken.contains(id)) {
                         let before = orphans.insert(*conversation, (*at_ms, *epoch, kill));
                         recovery.never += usize::from(before.is_some());
                     }
@@ -137,5 +143,9 @@ mod tests {
         let history = [(0, fault("freeze-redis")), (50, fault("kill-node")), (100, killed), (3100, acked(3))];
         let recovery = Recovery::of(&history, &tables);
         assert_eq!((recovery.minority, recovery.meanwhile), (vec![], vec![3000]), "another fault lasted");
+        let killed = Event::Orphaned { minority: true, conversations: vec![(conversation, 1)] };
+        let history = [(0, killed), (50, Event::Forsaken { conversation }), (60_000, acked(3))];
+        let recovery = Recovery::of(&history, &tables);
+        assert!(recovery.is_empty() && recovery.never == 0, "nobody says anything there any more");
     }
 }
