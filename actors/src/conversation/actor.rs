@@ -18,6 +18,7 @@ use super::live::{Live, Looked, cuts};
 use super::window::Window;
 use crate::connection::{Published, Standing, Viewer, synced};
 use crate::directory::Row;
+use crate::planted::{self, Fault};
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
 use crate::system::System;
 
@@ -268,8 +269,10 @@ impl Conversation {
 
     fn synchronise(&mut self, viewer: Viewer, cursor: Option<Cursor>, done: Synchronised) {
         // A reader may have been shown an entry by the store of which this owner has not heard yet that it is stored.
-        let is_ahead =
-            |live: &Live| cursor.is_some_and(|cursor| cursor.seq > live.state.seq) && live.in_flight.is_some();
+        let is_ahead = |live: &Live| {
+            let knows_more = cursor.is_some_and(|cursor| cursor.seq > live.state.seq);
+            knows_more && live.in_flight.is_some() && !planted::is(Fault::StaleRead)
+        };
         let Some(live) = self.live.as_ref().filter(|live| !is_ahead(live)) else {
             self.synchronising.push((viewer, cursor, done));
             return;
