@@ -158,6 +158,16 @@ fn each_crate_of_the_workspace_has_its_place() {
     assert!(homeless.is_empty(), "no rule for {homeless:?}");
 }
 
+/// Without one of them the workspace's manifest is not complete, and the image cannot be built.
+#[test]
+fn the_image_is_built_from_each_crate_of_the_workspace() {
+    let ignored = std::fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let copied = |folder: &str| ignored.lines().any(|line| line.strip_prefix('!') == Some(folder));
+    let left_out: Vec<_> =
+        crates().into_iter().map(|(name, _)| name).filter(|name| name != "." && !copied(name)).collect();
+    assert!(left_out.is_empty(), "not in .dockerignore: {left_out:?}");
+}
+
 #[test]
 fn modules_name_only_the_siblings_they_may() {
     let files = sources(&root().join("src"));
