@@ -89,7 +89,7 @@ stage_simulation() {
   build_onya || return
   run_in_group "$TARGET_DIR/debug/simulation" --seeds 1..=40 || return
   run_in_group cargo build --locked -p onya -p onya-simulation --features onya/planted,onya-simulation/planted \
-    --bin onya-planted --bin simulation-planted || return
+    --bin simulation-planted || return
   local fault
   for fault in ack-before-commit no-dedupe publish-before-commit blind-retry final-without-control; do
     say "planted: $fault"

@@ -17,6 +17,8 @@ pub use queue::{SendQueue, SendQueueLimits, ShortCut, Written};
 pub use staff::StaffConnection;
 
 pub(crate) use registry::Registry;
+#[cfg(test)]
+pub(crate) use subscriber::standing_at_3;
 pub(crate) use subscriber::{Attempt, Published, PublishedEntry, Subscriber};
 pub(crate) use sync::{Standing, synced};
 pub(crate) use viewer::Viewer;

@@ -292,27 +292,33 @@ impl Subscriber {
     }
 }
 
+/// What brings a reader to position 3, for tests.
+#[cfg(test)]
+pub(crate) fn standing_at_3(turn: Option<onya_protocol::LiveTurn>) -> Synced {
+    Synced {
+        conversation: ConversationId(Uuid::nil()),
+        history_epoch: Uuid::nil(),
+        position: 3,
+        recovered: true,
+        reason: None,
+        entries: Vec::new(),
+        has_older: false,
+        control: onya_protocol::Control::Assistant,
+        control_version: 0,
+        turn,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
-    use onya_protocol::{Control, LiveTurn};
+    use onya_protocol::LiveTurn;
 
     use super::*;
     use crate::connection::SendQueueLimits;
 
     fn standing(text: &str) -> Synced {
-        Synced {
-            conversation: ConversationId(Uuid::nil()),
-            history_epoch: Uuid::nil(),
-            position: 3,
-            recovered: true,
-            reason: None,
-            entries: Vec::new(),
-            has_older: false,
-            control: Control::Assistant,
-            control_version: 0,
-            turn: Some(LiveTurn { turn: 3, epoch: 2, attempt: 1, text: text.to_owned() }),
-        }
+        standing_at_3(Some(LiveTurn { turn: 3, epoch: 2, attempt: 1, text: text.to_owned() }))
     }
 
     fn delta(offset: u64, attempt: u32, text: &str) -> Published {

@@ -275,57 +275,6 @@ impl Directory {
         }
         false
     }
-
-    /// Sets the readers of conversations adrift that are shown by somebody who should not, or cannot, any more.
-    pub(crate) fn set_adrift(&self, system: &Arc<System>, peers: &Peers) {
-        for row in self.all().into_iter().filter(|row| row.has_readers()) {
-            let mut course = row.course();
-            let course = course.get_or_insert_default();
-            let way = self.way(system, &row, course).node(peers);
-            if way.is_none() || way != course.attached() {
-                course.attach(None);
-                peers.adrift(row.id);
-            }
-        }
-    }
-
-    /// Sends the readers of other nodes on to who should own what they read, where this node neither does nor should any more.
-    pub(crate) fn send_edges_on(&self, peers: &Peers) {
-        let placement = peers.placement();
-        for row in self.all().into_iter().filter(|row| !row.is_live()) {
-            let owned = row.course().as_ref().and_then(|course| course.heard_of()) == Some(peers.me());
-            let wished = placement.owner(row.id).filter(|wished| !owned && *wished != peers.me());
-            if wished.is_some() {
-                row.take_edges().iter().for_each(|edge| edge.moved(row.id, wished));
-            }
-        }
-    }
-
-    /// Tells the nodes which should own conversations that are live here where they are. By another view of the members such a
-    /// node may have shown to readers what was stored before this one claimed it, and nobody would tell them what follows.
-    pub(crate) fn tell_wished(&self, system: &System, rows: &[Arc<Row>]) {
-        let Some(peers) = &system.peers else { return };
-        let placement = peers.placement();
-        for row in rows.iter().filter(|row| row.is_live()) {
-            let wished = placement.owner(row.id).filter(|wished| *wished != peers.me());
-            if let Some(edge) = wished.and_then(|wished| peers.edge(wished)).filter(|edge| !row.is_watched_by(edge)) {
-                edge.moved(row.id, Some(peers.me()));
-            }
-        }
-    }
-
-    /// The link to a node is lost: what it has not answered is sent again, and its readers are adrift.
-    pub(crate) fn lost(&self, peers: &Peers, owner: Incarnation) {
-        for row in self.all() {
-            let mut course = row.course();
-            let Some(course) = course.as_mut() else { continue };
-            course.lost(owner);
-            if course.attached() == Some(owner) {
-                course.attach(None);
-                peers.adrift(row.id);
-            }
-        }
-    }
 }
 
 /// Whether a reader is shown the conversation by whom this node has it from now.
@@ -378,7 +327,8 @@ async fn from_tail(system: &Arc<System>, viewer: &Viewer, cursor: Option<Cursor>
     }
     let owned = tail.summary.owner.is_some_and(|owner| system.is_this(owner));
     // Who reads must be known to whoever will claim it: by another view of the members somebody came here who should not have.
-    if let Some(wished) = system.wished_owner(tail.summary.id).filter(|wished| !owned && !system.is_this(*wished)) {
+    let wished = system.peers.as_ref().and_then(|peers| peers.wished_elsewhere(tail.summary.id));
+    if let Some(wished) = wished.filter(|_| !owned) {
         return Ok(FromTail::OwnedBy(wished));
     }
     if tail.summary.turn.is_some() {

@@ -180,7 +180,7 @@ impl Directory {
                 .into_iter()
                 .for_each(|command| command.reply.busy("the conversation is being loaded again"));
         };
-        let hint = owner.or_else(|| peers.placement().owner(row.id).filter(|owner| *owner != peers.me()));
+        let hint = owner.or_else(|| peers.wished_elsewhere(row.id));
         {
             let mut course = row.course();
             let course = course.get_or_insert_default();

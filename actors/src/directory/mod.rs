@@ -6,12 +6,13 @@
 //! a pause that doubles.
 //!
 //! In a cluster a conversation may be on another node: [`course`] keeps where its commands go, [`dispatch`] sends them
-//! there, [`attach`] brings readers up to date from there.
+//! there, [`attach`] brings readers up to date from there, [`whereabouts`] sends them on when the members change.
 
 mod attach;
 mod course;
 mod dispatch;
 mod row;
+mod whereabouts;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;

@@ -41,6 +41,12 @@ struct Edge {
     published: Option<(Seq, Instant)>,
 }
 
+impl Edge {
+    fn is_by(&self, link: &EdgeLink) -> bool {
+        std::ptr::eq(Arc::as_ptr(&self.link), link)
+    }
+}
+
 /// What was published so long ago has arrived, or never will: a link that nothing passes for longer is lost.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
@@ -132,7 +138,7 @@ impl Row {
     /// From now on the edge is shown what is published, in this view too.
     pub(crate) fn watched_by(&self, link: &Arc<EdgeLink>, view: View) {
         let mut edges = lock(&self.edges);
-        let at = edges.iter().position(|edge| Arc::ptr_eq(&edge.link, link)).unwrap_or_else(|| {
+        let at = edges.iter().position(|edge| edge.is_by(link)).unwrap_or_else(|| {
             edges.push(Edge { link: Arc::clone(link), customer: false, staff: false, published: None });
             edges.len() - 1
         });
@@ -144,14 +150,14 @@ impl Row {
 
     /// Whether the edge is shown what is published here.
     pub(crate) fn is_watched_by(&self, link: &EdgeLink) -> bool {
-        lock(&self.edges).iter().any(|edge| std::ptr::eq(Arc::as_ptr(&edge.link), link))
+        lock(&self.edges).iter().any(|edge| edge.is_by(link))
     }
 
     /// Whether the edge is shown what is published here, and its readers, who were brought to this position, have missed
     /// nothing of it.
     pub(crate) fn keeps_up(&self, link: &EdgeLink, reached: Seq) -> bool {
         let edges = lock(&self.edges);
-        let edge = edges.iter().find(|edge| std::ptr::eq(Arc::as_ptr(&edge.link), link));
+        let edge = edges.iter().find(|edge| edge.is_by(link));
         edge.is_some_and(|edge| edge.published.is_none_or(|(seq, at)| seq <= reached || at.elapsed() < ARRIVES_WITHIN))
     }
 
@@ -165,7 +171,7 @@ impl Row {
 
     /// The edge is shown nothing any more.
     pub(crate) fn forgotten_by(&self, link: &EdgeLink) {
-        lock(&self.edges).retain(|edge| !std::ptr::eq(Arc::as_ptr(&edge.link), link));
+        lock(&self.edges).retain(|edge| !edge.is_by(link));
     }
 
     /// Closes the sockets of customers who read on this node.
@@ -239,16 +245,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use onya_core::ParticipantId;
-    use onya_protocol::{Control, Synced};
     use uuid::Uuid;
 
     use super::*;
-    use crate::connection::{PublishedEntry, SendQueue, SendQueueLimits};
+    use crate::connection::{PublishedEntry, SendQueue, SendQueueLimits, standing_at_3};
 
     /// A reader who was brought to position 3 through this attachment.
     fn reader(row: &Row, attachment: Option<u64>) -> Arc<Subscriber> {
         let reader = loading(row, attachment);
-        reader.begin(reader.restart(), standing(row));
+        reader.begin(reader.restart(), standing_at_3(None));
         reader
     }
 
@@ -259,21 +264,6 @@ mod tests {
         reader.attached(attachment);
         row.readers().push(Arc::clone(&reader));
         reader
-    }
-
-    fn standing(row: &Row) -> Synced {
-        Synced {
-            conversation: row.id,
-            history_epoch: Uuid::nil(),
-            position: 3,
-            recovered: true,
-            reason: None,
-            entries: Vec::new(),
-            has_older: false,
-            control: Control::Assistant,
-            control_version: 0,
-            turn: None,
-        }
     }
 
     #[test]
@@ -292,7 +282,7 @@ mod tests {
         let (customer, staff) = (None, None);
         let entry = PublishedEntry { seq: 4, customer, staff, opens_turn: false, ends_turn: None, erases: false };
         row.show_from_elsewhere(&Published::Entry(entry));
-        asks_elsewhere.begin(begun, standing(&row));
+        asks_elsewhere.begin(begun, standing_at_3(None));
         let positions = [&adrift, &asks_elsewhere, &attached].map(|reader| reader.position());
         assert_eq!(positions, [Some(3), Some(3), Some(4)]);
     }

@@ -44,9 +44,7 @@ impl Courier {
         loop {
             let placement = Arc::clone(&placements.borrow_and_update());
             self.keep_links(peers, &placement);
-            system.directory.set_adrift(&system, peers);
-            system.directory.send_edges_on(peers);
-            system.directory.tell_wished(&system, &system.directory.all());
+            system.directory.members_changed(&system, peers);
             loop {
                 self.send_on(peers);
                 tokio::select! {

@@ -64,6 +64,11 @@ impl Peers {
         Arc::clone(&self.placement.borrow())
     }
 
+    /// Who should own the conversation, if that is another node.
+    pub(crate) fn wished_elsewhere(&self, conversation: ConversationId) -> Option<Incarnation> {
+        self.placement.borrow().owner(conversation).filter(|wished| *wished != self.me)
+    }
+
     /// Whether somebody else could own what this node owns.
     pub(crate) fn has_heir(&self) -> bool {
         let placement = self.placement();

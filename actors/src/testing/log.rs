@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use onya_core::conversation::{Entry, KnownKey};
+use onya_core::conversation::{Entry, KnownKey, State};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Timestamp};
 use tokio::sync::watch;
@@ -148,6 +148,12 @@ impl MemoryLog {
     #[must_use]
     pub fn claims_asked(&self) -> usize {
         self.store.claims_asked.load(Ordering::Relaxed)
+    }
+
+    /// The state that a conversation's log leads to; `None` if there is no such log.
+    #[must_use]
+    pub fn state(&self, conversation: ConversationId) -> Option<State> {
+        self.lock().rows.conversations.get(&conversation)?.state(conversation).ok()
     }
 
     /// The whole log of a conversation.

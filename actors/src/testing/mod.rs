@@ -7,6 +7,7 @@ mod members;
 mod model;
 mod network;
 mod reader;
+mod turns;
 mod world;
 
 pub use audit::MemoryAudit;
@@ -16,6 +17,7 @@ pub use members::{MemoryCluster, MemoryLeases, MemoryMember};
 pub use model::{Asked, Line, ScriptedModel};
 pub use network::MemoryNetwork;
 pub use reader::StrictReader;
+pub use turns::broken_turns;
 pub use world::{PausedClock, SeededRandom};
 
 pub use crate::relay::{AT_A_TIME, EVERY, RESIDENCE};

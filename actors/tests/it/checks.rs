@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use onya_actors::testing::StrictReader;
+use onya_actors::testing::{StrictReader, broken_turns};
 use onya_core::ConversationId;
-use onya_core::conversation::{Control, Entry, Event, Outcome, State};
+use onya_core::conversation::{Control, Entry, Event, State};
 
 /// The state that a log leads to.
 pub fn state(id: ConversationId, entries: &[Entry]) -> State {
@@ -18,24 +18,7 @@ pub fn log_is_whole(seed: u64, entries: &[Entry], state: &State) {
     assert_eq!(state.turn, None, "seed {seed}: a turn never ended");
     assert!(!state.unanswered || state.control != Control::Assistant, "seed {seed}: a question was forgotten");
     assert!(entries.iter().enumerate().all(|(at, entry)| entry.seq == at as u64 + 1), "seed {seed}: a gap");
-    turns_end_once(seed, entries);
-}
-
-fn turns_end_once(seed: u64, entries: &[Entry]) {
-    let (mut opened, mut ended, mut control) = (Vec::new(), Vec::new(), Control::Assistant);
-    for entry in entries {
-        match entry.event {
-            Event::TurnOpened { .. } => opened.push(entry.seq),
-            Event::TurnEnded { turn, outcome, .. } => {
-                assert!(outcome != Outcome::Final || control == Control::Assistant, "seed {seed}: a stale final");
-                ended.push(turn);
-            }
-            Event::ControlChanged { control: next, .. } => control = next,
-            _ => {}
-        }
-    }
-    ended.sort_unstable();
-    assert_eq!(opened, ended, "seed {seed}: a turn ended not exactly once");
+    assert_eq!(broken_turns(entries), Vec::<String>::new(), "seed {seed}");
 }
 
 /// What was acknowledged is stored, once, where it was said to be; what was refused is not. `sent` are the texts, `acked`

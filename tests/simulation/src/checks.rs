@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use onya_actors::testing::broken_turns;
 use onya_core::ConversationId;
-use onya_core::conversation::{Control, Entry, Event, Outcome};
+use onya_core::conversation::{Control, Entry, Event};
 
 use crate::readers::Readers;
 use crate::record::{Story, Taking};
 use crate::store::Store;
-use crate::world;
 
 /// Everything that is wrong.
 pub(crate) fn broken(store: &Store, story: &Story, readers: &[Readers]) -> Vec<String> {
@@ -16,7 +16,7 @@ pub(crate) fn broken(store: &Store, story: &Story, readers: &[Readers]) -> Vec<S
     for id in &story.conversations {
         let entries = store.log.entries(*id);
         let mut found = log(&entries);
-        found.extend(turns(&entries));
+        found.extend(broken_turns(&entries));
         found.extend(settled(store, *id));
         found.extend(epochs(*id, &entries, story));
         for reader in readers {
@@ -35,30 +35,9 @@ fn log(entries: &[Entry]) -> Vec<String> {
     out_of_place.map(|(entry, seq)| format!("{} stands where {seq} should", entry.seq)).collect()
 }
 
-/// Each turn ends at most once, and no answer stands where somebody else is in control.
-fn turns(entries: &[Entry]) -> Vec<String> {
-    let (mut ends, mut control, mut broken) = (BTreeMap::new(), Control::Assistant, Vec::new());
-    for entry in entries {
-        match entry.event {
-            Event::TurnOpened { .. } => drop(ends.insert(entry.seq, 0)),
-            Event::TurnEnded { turn, outcome, .. } => {
-                *ends.entry(turn).or_insert(0) += 1;
-                if outcome == Outcome::Final && control != Control::Assistant {
-                    broken.push(format!("{} is an answer while {control:?} is in control", entry.seq));
-                }
-            }
-            Event::ControlChanged { control: next, .. } => control = next,
-            _ => {}
-        }
-    }
-    let wrong = ends.into_iter().filter(|(_, count)| *count != 1);
-    broken.extend(wrong.map(|(turn, count)| format!("turn {turn} ended {count} times")));
-    broken
-}
-
 /// Every question has its answer or its person.
 fn settled(store: &Store, id: ConversationId) -> Option<String> {
-    let state = world::state(store, id)?;
+    let state = store.log.state(id)?;
     if state.turn.is_some() {
         return Some("a turn is open in the end".to_owned());
     }

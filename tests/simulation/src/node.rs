@@ -149,7 +149,7 @@ impl Machine {
         world::conversations(&self.record)
             .into_iter()
             .filter(|id| self.store.log.owner(*id) == Some(me))
-            .filter(|id| world::state(&self.store, *id).is_some_and(|state| state.turn.is_some()))
+            .filter(|id| self.store.log.state(*id).is_some_and(|state| state.turn.is_some()))
             .count()
     }
 }

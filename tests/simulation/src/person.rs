@@ -76,7 +76,7 @@ impl Person {
     /// Talks until the run is over.
     pub(crate) async fn talk(mut self, mut part: impl Part) {
         while self.course.phase() != Phase::Over {
-            let node = NODES[usize::try_from(self.random.below(NODES.len() as u64)).unwrap_or_default()];
+            let node = NODES[self.one_of(NODES.len())];
             if let Ok(Ok(stream)) = timeout(PATIENCE, TcpStream::connect((node, SOCKET_PORT))).await {
                 self.record.note(&self.name, &format_args!("is connected to {node}"));
                 let outcome = self.session(Line::over(stream), &mut part).await;

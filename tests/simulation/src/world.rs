@@ -1,4 +1,4 @@
-//! What is the same for all: settings, times, and what the store says of a conversation.
+//! What is the same for all: settings, times.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,10 +7,9 @@ use onya_actors::Settings;
 use onya_actors::ports::TailLimit;
 use onya_core::ConversationId;
 use onya_core::cluster::Times;
-use onya_core::conversation::{Policy, State};
+use onya_core::conversation::Policy;
 
 use crate::record::Record;
-use crate::store::Store;
 
 /// The nodes.
 pub(crate) const NODES: [&str; 3] = ["node-a", "node-b", "node-c"];
@@ -67,13 +66,4 @@ impl Course {
 /// All conversations that somebody was brought to.
 pub(crate) fn conversations(record: &Record) -> Vec<ConversationId> {
     record.story().conversations.iter().copied().collect()
-}
-
-/// The state that a conversation's log leads to; `None` if there is no such log.
-pub(crate) fn state(store: &Store, id: ConversationId) -> Option<State> {
-    let entries = store.log.entries(id);
-    let (first, rest) = entries.split_first()?;
-    let mut state = State::open(id, first)?;
-    rest.iter().for_each(|entry| state.apply(entry));
-    Some(state)
 }

@@ -215,7 +215,7 @@ impl Row {
         matches!(self.entries.last(), Some(Entry { event: Event::Erased { .. }, .. }))
     }
 
-    fn state(&self, id: ConversationId) -> Result<State, StoreError> {
+    pub(super) fn state(&self, id: ConversationId) -> Result<State, StoreError> {
         let corrupt = || StoreError::Corrupt("no opening".to_owned());
         let (first, rest) = self.entries.split_first().ok_or_else(corrupt)?;
         let mut state = State::open(id, first).ok_or_else(corrupt)?;
