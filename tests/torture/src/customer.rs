@@ -46,8 +46,10 @@ pub(crate) struct Customer {
     not_before: Option<Instant>,
     /// Whether this one says only what it is told to.
     is_silent: bool,
-    /// Whether the conversation waits for a person, as last shown.
-    in_queue: bool,
+    /// The newest position that was acknowledged.
+    acked_at: u64,
+    /// The newest position at which the conversation was seen to wait for a person.
+    queued_at: u64,
 }
 
 struct Message {
@@ -77,7 +79,8 @@ impl Customer {
             sent: 0,
             not_before: None,
             is_silent: false,
-            in_queue: false,
+            acked_at: 0,
+            queued_at: 0,
         }
     }
 
@@ -97,9 +100,9 @@ impl Customer {
         }
     }
 
-    /// Waits until the conversation waits for a person.
-    pub(crate) async fn is_queued(&mut self) {
-        while !self.in_queue {
+    /// Waits until the conversation has waited for a person since the last word was stored; one may have come by now.
+    pub(crate) async fn was_queued(&mut self) {
+        while self.queued_at <= self.acked_at {
             self.step().await;
         }
     }
@@ -205,6 +208,10 @@ impl Customer {
                 let asked = std::mem::replace(&mut self.synced, socket) != socket;
                 self.cursor = self.scene.synced(socket, (false, asked), self.cursor.as_ref(), frame);
                 self.scene.reply(socket, &mut self.reply, frame);
+                for entry in frame["entries"].as_array().into_iter().flatten() {
+                    self.see_queue(entry, &entry["seq"]);
+                }
+                self.see_queue(frame, &frame["position"]);
                 self.leave_queue(&frame["control"], &frame["control_version"]).await;
             }
             "entry" => {
@@ -212,6 +219,7 @@ impl Customer {
                 if let (Some(cursor), Some(shown)) = (&mut self.cursor, shown) {
                     cursor.seq = cursor.seq.max(shown.seq);
                 }
+                self.see_queue(frame, &frame["seq"]);
                 self.leave_queue(&frame["control"], &frame["control_version"]).await;
             }
             "delta" | "reset" => drop(self.scene.reply(socket, &mut self.reply, frame)),
@@ -226,6 +234,7 @@ impl Customer {
         let (who, conversation) = (self.guest.participant, self.guest.conversation);
         let repeated = frame["repeated"] == true;
         self.scene.history.note(&Event::Acked { who, conversation, id: id.clone(), seq, repeated });
+        self.acked_at = self.acked_at.max(seq);
         if let Some(message) = self.remove(&id) {
             self.stored.push((id, message.text));
         }
@@ -261,11 +270,14 @@ impl Customer {
         self.outbox.remove(at)
     }
 
+    fn see_queue(&mut self, frame: &Value, at: &Value) {
+        if frame["control"]["state"] == "queue" {
+            self.queued_at = self.queued_at.max(at.as_u64().unwrap_or_default());
+        }
+    }
+
     /// A customer who was put into the queue goes on with the assistant, or waits if there is somebody to wait for.
     async fn leave_queue(&mut self, control: &Value, version: &Value) {
-        if control.is_object() {
-            self.in_queue = control["state"] == "queue";
-        }
         if control["state"] != "queue" || self.is_silent || (self.scene.serves_queue && self.dice.random()) {
             return;
         }
@@ -306,10 +318,12 @@ mod tests {
     use super::*;
     use crate::history::History;
 
-    /// A server that brings whoever comes to position 5, which is all there is, and then says nothing more.
-    async fn quiet_server(listener: TcpListener, conversation: Uuid) {
-        let synced = json!({"type": "synced", "conversation": conversation, "history_epoch": "h", "position": 5,
-            "recovered": true, "entries": [], "control": {"state": "assistant"}, "control_version": 0});
+    const CONVERSATION: Uuid = Uuid::from_u128(1);
+
+    /// A server that brings whoever comes to position 5 with these entries, and then says nothing more.
+    async fn quiet_server(listener: TcpListener, entries: Value) {
+        let synced = json!({"type": "synced", "conversation": CONVERSATION, "history_epoch": "h", "position": 5,
+            "recovered": true, "entries": entries, "control": {"state": "assistant"}, "control_version": 0});
         let mut sockets = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
             let mut socket = accept_async(stream).await.unwrap();
@@ -319,8 +333,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_customer_who_has_missed_nothing_goes_home() {
+    /// A customer does this at a quiet server that has these entries, when it is over.
+    async fn at_a_quiet_server<Work: Future<Output = ()>>(entries: Value, work: impl FnOnce(Customer) -> Work) {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = watch::Sender::new(vec![listener.local_addr().unwrap()]);
@@ -333,13 +347,31 @@ mod tests {
             began: Instant::now(),
             serves_queue: false,
         };
-        let guest = Guest { token: String::new(), participant: Uuid::nil(), conversation: Uuid::from_u128(1) };
-        let server = quiet_server(listener, guest.conversation);
-        let mut customer = Customer::new(scene, guest, StdRng::seed_from_u64(1));
-        customer.cursor = Some(Cursor { history_epoch: "h".to_owned(), seq: 5 });
+        let guest = Guest { token: String::new(), participant: Uuid::nil(), conversation: CONVERSATION };
+        let done = Box::pin(work(Customer::new(scene, guest, StdRng::seed_from_u64(1))));
         tokio::select! {
-            () = server => panic!("the server has ended"),
-            home = timeout(Duration::from_secs(20), customer.run()) => home.expect("it waits for what is not there"),
+            () = quiet_server(listener, entries) => panic!("the server has ended"),
+            done = timeout(Duration::from_secs(20), done) => done.expect("it waits for what is not there"),
         }
+    }
+
+    #[tokio::test]
+    async fn a_customer_who_has_missed_nothing_goes_home() {
+        let epoch = Cursor { history_epoch: "h".to_owned(), seq: 5 };
+        at_a_quiet_server(json!([]), async |mut customer| {
+            customer.cursor = Some(epoch);
+            customer.run().await;
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_customer_who_was_taken_from_the_queue_while_away_was_in_it() {
+        let entry = |seq: u64, state: &str| json!({"seq": seq, "kind": "control_changed", "at": 0, "control": {"state": state}});
+        at_a_quiet_server(json!([entry(4, "queue"), entry(5, "agent")]), async |mut customer| {
+            customer.acked_at = 3;
+            customer.was_queued().await;
+        })
+        .await;
     }
 }

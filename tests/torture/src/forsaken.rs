@@ -19,7 +19,7 @@ pub(crate) async fn run(mut customer: Customer, agent: Agent) {
     let history = Box::pin(agent.forsake(conversation)).await;
     customer.say().await;
     history.note(&Event::Forsaken { conversation });
-    customer.is_queued().await;
+    customer.was_queued().await;
     history.note(&Event::Queued { conversation });
 }
 
