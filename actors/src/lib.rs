@@ -16,6 +16,7 @@
 //! [`Sessions`] is the way in. [`ports`] is the way out: the store, the model, time and randomness. There is no HTTP,
 //! no SQL and no JSON here, and no rule about conversations: those are in [`onya_core`].
 
+mod absence;
 mod activation;
 mod completion;
 mod connection;

@@ -88,6 +88,11 @@ pub trait EventLog: Erasure {
     /// `now`, or a turn is open and the owner is dead or absent. At most `limit`, longest overdue first.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError>;
 
+    /// Conversations in which a customer waits for an answer of an agent who is connected to no node that lives, and that
+    /// nobody alive but this incarnation may own; at most `limit`. `agents` are those connected here: the other nodes
+    /// count with them from now on.
+    async fn forsaken(&self, agents: &[ParticipantId], limit: usize) -> Result<Vec<Forsaken>, StoreError>;
+
     /// Everybody who waits for a person.
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
 
@@ -196,6 +201,17 @@ pub struct TailLimit {
 pub struct Due {
     /// The conversation.
     pub conversation: ConversationId,
+    /// Whether this incarnation owns it; otherwise nobody alive does.
+    pub owned: bool,
+}
+
+/// A conversation whose customer waits for an agent who is connected nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forsaken {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The agent.
+    pub agent: ParticipantId,
     /// Whether this incarnation owns it; otherwise nobody alive does.
     pub owned: bool,
 }

@@ -48,6 +48,9 @@ pub struct Settings {
     pub goaway_spread_ms: u64,
     /// How often timers and abandoned turns are looked for, in ms.
     pub sweep_interval_ms: u64,
+    /// How long an agent to whom a customer has said something may be connected nowhere before the customer goes back to
+    /// the queue, in ms; 0 means for ever.
+    pub agent_lost_after_ms: u64,
     /// Time after which a conversation in which work waits and nothing is done counts as stuck, in ms; after twice that its
     /// actor is replaced.
     pub stuck_after_ms: u64,
@@ -83,6 +86,7 @@ impl Default for Settings {
             drain_reply_limit_ms: 20_000,
             goaway_spread_ms: 5_000,
             sweep_interval_ms: 500,
+            agent_lost_after_ms: 15_000,
             stuck_after_ms: 30_000,
         }
     }

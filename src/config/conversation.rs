@@ -24,6 +24,8 @@ pub struct ConversationConfig {
     pub max_attempts: u32,
     /// Idleness after which a conversation leaves the memory, in milliseconds.
     pub passivate_after_ms: u64,
+    /// Time without a socket after which an agent loses a customer who waits, in milliseconds; 0 means never.
+    pub agent_lost_after_ms: u64,
     /// Time after which work that waits while nothing is done is reported, in milliseconds.
     pub stuck_after_ms: u64,
     /// Commands that may wait for one conversation.
@@ -47,6 +49,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::integer("conversation.max_entries", 1000, 100_000_000),
     Rule::integer("conversation.max_attempts", 1, 10),
     Rule::integer("conversation.passivate_after_ms", 1000, 86_400_000),
+    Rule::integer("conversation.agent_lost_after_ms", 0, 86_400_000),
     Rule::integer("conversation.stuck_after_ms", 1000, 3_600_000),
     Rule::integer("conversation.inbox_commands", 1, 1024),
     Rule::integer("conversation.inbox_bytes", 4096, 16_777_216),

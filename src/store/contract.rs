@@ -159,6 +159,7 @@ suite! {
     duties:
         a_due_timer_is_found_by_whoever_may_own_it
         an_open_turn_of_a_dead_owner_is_found
+        a_customer_who_waits_for_an_agent_who_is_nowhere_is_found
         the_queue_is_what_the_heads_say
         a_final_that_was_decided_before_control_changed_is_refused
         a_turn_has_one_row_whatever_its_attempts_and_ends_once;

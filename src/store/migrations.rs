@@ -57,9 +57,9 @@ macro_rules! steps {
 }
 
 pub(super) const POSTGRES: &[Step] = steps!("postgres": 1 "conversations", 2 "audit", 3 "search", 4 "partitions", 5 "views",
-    6 "erasure", 7 "reporting", 8 "members");
+    6 "erasure", 7 "reporting", 8 "members", 9 "agents");
 pub(super) const SQLITE: &[Step] = steps!("sqlite": 1 "conversations", 2 "audit", 3 "search", 4 "partitions", 5 "views",
-    6 "erasure", 7 "reporting", 8 "members");
+    6 "erasure", 7 "reporting", 8 "members", 9 "agents");
 
 /// Where the applied steps are written down, in both backends.
 pub(super) const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use onya_actors::planted;
-use onya_actors::ports::{Append, Due, Fence, Link, Opening, StoreError, Summary};
+use onya_actors::ports::{Append, Due, Fence, Forsaken, Link, Opening, StoreError, Summary};
 use onya_core::conversation::{Commitment, Control, Entry, Event, Head, Key, KnownKey};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, Incarnation, ParticipantId, Seq, Timestamp};
@@ -109,6 +109,7 @@ pub(super) struct StoredHead {
     pub(super) next_deadline: Option<i64>,
     /// Since when, and all of it as JSON.
     pub(super) queued: Option<(i64, String)>,
+    pub(super) owed_by: Option<Uuid>,
 }
 
 impl StoredHead {
@@ -123,6 +124,7 @@ impl StoredHead {
             turn_attempt: turn.map(|turn| i64::from(turn.attempt)),
             next_deadline: head.next_deadline.map(|at| at.0),
             queued: head.queued.as_ref().map(|queued| Ok((queued.since.0, json(queued)?))).transpose()?,
+            owed_by: head.owed_by.map(|agent| agent.0),
         })
     }
 }
@@ -283,6 +285,11 @@ pub(super) fn summary(row: SummaryRow) -> Result<Summary, StoreError> {
 /// Reads a conversation that needs an owner, and whether it is ours.
 pub(super) const fn due((id, owned): (Uuid, bool)) -> Due {
     Due { conversation: ConversationId(id), owned }
+}
+
+/// Reads a conversation whose agent is gone, and whether it is ours.
+pub(super) const fn forsaken((id, agent, owned): (Uuid, Uuid, bool)) -> Forsaken {
+    Forsaken { conversation: ConversationId(id), agent: ParticipantId(agent), owned }
 }
 
 /// Reads what stood in the way of a creation: its id, and whether it is the same customer's.

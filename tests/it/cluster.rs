@@ -4,7 +4,7 @@ use onya_core::conversation::Outcome;
 use onya_protocol::Control;
 use serde_json::json;
 
-use crate::support::{AgentClient, ChatClient, TestCluster, eventually};
+use crate::support::{AgentClient, ChatClient, NodeSettings, TestCluster, eventually};
 
 /// So slow that there is time in the middle of a sentence.
 async fn slow(nodes: usize) -> TestCluster {
@@ -138,6 +138,33 @@ async fn a_frozen_owner_that_comes_back_finds_itself_replaced_and_ends() {
     assert_eq!(customer.answered(last.seq).await.0, Outcome::Final);
     let fresh = ChatClient::open(&cluster.nodes[far], customer.visitor.clone()).await;
     assert_eq!(fresh.replica.entries, customer.replica.entries, "nothing of the old owner was stored");
+}
+
+#[tokio::test]
+async fn an_agent_is_lost_with_the_last_node_that_holds_a_socket_of_theirs() {
+    let quick = |settings: NodeSettings| settings.with("ONYA_CONVERSATION__AGENT_LOST_AFTER_MS", 2_000);
+    let mut cluster = TestCluster::with(3, quick).await;
+    // Ada has sockets at two nodes, Bob at one of them; the customers are at the third.
+    let (gone, stays, third) = (0, 1, 2);
+    let mut customers = Vec::new();
+    for name in ["Ada", "Bob"] {
+        let mut customer = ChatClient::visit(&cluster.nodes[third]).await;
+        let token = cluster.nodes[gone].token(&["--role", "agent", "--name", name]);
+        let mut agent = AgentClient::connect(&cluster.nodes[gone], token.clone()).await;
+        agent.watch(customer.visitor.conversation).await;
+        let take = agent.with_version(customer.visitor.conversation, "take_over").await;
+        agent.ack(&take).await;
+        customer.say("Are you there?").await;
+        customers.push((customer, token));
+    }
+    let [(ada_has, ada), (bob_has, _)] = &mut customers[..] else { panic!() };
+    let second = AgentClient::connect(&cluster.nodes[stays], ada.clone()).await;
+    cluster.nodes[gone].kill().await;
+    bob_has.until(|client| client.replica.control == Control::Queue).await;
+    let fresh = ChatClient::open(&cluster.nodes[third], ada_has.visitor.clone()).await;
+    assert!(matches!(fresh.replica.control, Control::Agent { .. }), "{:?}", fresh.replica.control);
+    drop(second);
+    ada_has.until(|client| client.replica.control == Control::Queue).await;
 }
 
 #[tokio::test]

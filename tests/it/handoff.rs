@@ -10,6 +10,7 @@ crate::on_each_store! {
     a_takeover_mid_sentence_silences_the_assistant,
     a_customer_who_asks_is_queued_claimed_answered_and_handed_back,
     a_claim_is_exclusive_and_a_stale_one_is_told_the_version,
+    a_customer_whose_agent_is_gone_waits_for_another_one,
     a_customer_leaves_the_queue,
     only_a_supervisor_takes_from_an_agent,
     an_agent_sees_the_reply_grow,
@@ -83,6 +84,24 @@ async fn a_claim_is_exclusive_and_a_stale_one_is_told_the_version(backend: Backe
     assert_eq!(ada.acks.len() + bob.acks.len(), 1, "exactly one has it");
     let refusal = ada.refusals.first().or(bob.refusals.first()).unwrap();
     assert_eq!((refusal.code, refusal.control_version), (ErrorCode::ControlChanged, Some(2)));
+}
+
+async fn a_customer_whose_agent_is_gone_waits_for_another_one(backend: Backend) {
+    let node = NodeSettings::new(backend).await.with("ONYA_CONVERSATION__AGENT_LOST_AFTER_MS", 500).start().await;
+    let mut customer = ChatClient::visit(&node).await;
+    let (mut ada, mut bob) = (AgentClient::agent(&node, "Ada").await, AgentClient::agent(&node, "Bob").await);
+    let id = customer.visitor.conversation;
+    ada.watch(id).await;
+    let take = ada.with_version(id, "take_over").await;
+    ada.ack(&take).await;
+    customer.say("Are you there?").await;
+    drop(ada);
+    customer.until(|client| client.replica.control == Control::Queue && client.places.last() == Some(&1)).await;
+    bob.until_queued(id).await;
+    bob.watch(id).await;
+    let claim = bob.with_version(id, "claim").await;
+    bob.ack(&claim).await;
+    customer.until(|client| matches!(client.replica.control, Control::Agent { .. })).await;
 }
 
 async fn a_customer_leaves_the_queue(backend: Backend) {

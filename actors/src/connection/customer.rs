@@ -31,7 +31,7 @@ impl CustomerConnection {
     ) -> Result<Self, Refusal> {
         let queue = new_queue(&sessions);
         let subscriber = Subscriber::new(conversation, who.id, View::Customer, Arc::clone(&queue));
-        let registration = sessions.system.registry.register(&queue, who.role);
+        let registration = sessions.system.registry.register(&queue, &who);
         let connection = Self { sessions, who, conversation, queue, subscriber, _registration: registration };
         connection.synchronise(cursor).await?;
         Ok(connection)

@@ -1,10 +1,13 @@
-//! All open sockets of this node, to say goodbye to them.
+//! All open sockets of this node, to say goodbye to them, and to know who of the staff is there.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use dashmap::DashMap;
-use onya_core::conversation::Role;
+use onya_core::ParticipantId;
+use onya_core::conversation::{Actor, Role};
 use onya_protocol::{CloseCode, ServerFrame};
 use tokio::sync::Notify;
 
@@ -17,6 +20,8 @@ use crate::ports::Random;
 pub(crate) struct Registry {
     next: AtomicU64,
     queues: DashMap<u64, Weak<SendQueue>, SameOrder>,
+    /// How many sockets each of the staff has open.
+    staff: Mutex<BTreeMap<ParticipantId, usize>>,
     closed: OnceLock<CloseCode>,
     left: Notify,
 }
@@ -26,18 +31,30 @@ pub(crate) struct Registry {
 pub(crate) struct Registration {
     registry: Arc<Registry>,
     number: u64,
-    role: Role,
+    who: (ParticipantId, Role),
 }
 
 impl Registry {
-    pub(crate) fn register(self: &Arc<Self>, queue: &Arc<SendQueue>, role: Role) -> Registration {
+    pub(crate) fn register(self: &Arc<Self>, queue: &Arc<SendQueue>, who: &Actor) -> Registration {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.queues.insert(number, Arc::downgrade(queue));
         if let Some(code) = self.closed.get() {
             queue.close(*code);
         }
-        metrics::gauge!("onya_connections", "role" => role_name(role)).increment(1.0);
-        Registration { registry: Arc::clone(self), number, role }
+        if who.role.is_staff() {
+            *self.staff().entry(who.id).or_default() += 1;
+        }
+        metrics::gauge!("onya_connections", "role" => role_name(who.role)).increment(1.0);
+        Registration { registry: Arc::clone(self), number, who: (who.id, who.role) }
+    }
+
+    /// Agents and supervisors who have a socket here.
+    pub(crate) fn connected_staff(&self) -> Vec<ParticipantId> {
+        self.staff().keys().copied().collect()
+    }
+
+    fn staff(&self) -> MutexGuard<'_, BTreeMap<ParticipantId, usize>> {
+        self.staff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells every socket to come back, each at another moment within the spread.
@@ -72,7 +89,14 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.registry.queues.remove(&self.number);
         self.registry.left.notify_one();
-        metrics::gauge!("onya_connections", "role" => role_name(self.role)).decrement(1.0);
+        let (id, role) = self.who;
+        if let Entry::Occupied(mut sockets) = self.registry.staff().entry(id) {
+            *sockets.get_mut() -= 1;
+            if *sockets.get() == 0 {
+                sockets.remove();
+            }
+        }
+        metrics::gauge!("onya_connections", "role" => role_name(role)).decrement(1.0);
     }
 }
 

@@ -30,7 +30,7 @@ pub struct StaffConnection {
 impl StaffConnection {
     pub(crate) fn connect(sessions: Sessions, who: Actor) -> Self {
         let queue = new_queue(&sessions);
-        let registration = sessions.system.registry.register(&queue, who.role);
+        let registration = sessions.system.registry.register(&queue, &who);
         sessions.system.desk.watch(&queue);
         Self { sessions, who, queue, watched: Mutex::default(), _registration: registration }
     }

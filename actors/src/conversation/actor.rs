@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onya_core::conversation::{Signal, View};
-use onya_core::{ConversationId, Seq, Timestamp};
+use onya_core::{ConversationId, ParticipantId, Seq, Timestamp};
 use onya_protocol::{Cursor, ErrorCode, LiveTurn, Refusal, Reset};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
@@ -40,6 +40,8 @@ pub(crate) enum Message {
     Appended(Result<AppendOutcome, StoreError>),
     /// The model ended.
     ReplyEnded { turn: Seq, attempt: u32, end: ModelEnd },
+    /// An agent has not been connected anywhere for too long.
+    AgentLost(ParticipantId),
     /// A timer.
     Wake,
     /// Another node should own the conversation: leave it to that one, unless something is under way.
@@ -164,6 +166,13 @@ impl Conversation {
             Message::Looked(known) => self.looked(known),
             Message::Appended(outcome) => self.appended(outcome),
             Message::ReplyEnded { turn, attempt, end } => self.reply_ended((turn, attempt), end),
+            // Not loaded yet: it is found again as long as the customer waits.
+            Message::AgentLost(agent) => {
+                let lost = Signal::AgentLost { agent };
+                if let Some(live) = self.live.as_mut().filter(|live| !live.signals.contains(&lost)) {
+                    live.signals.push_back(lost);
+                }
+            }
             Message::Wake => self.timer = None,
             Message::HandOver => self.hand_over(),
             Message::Drain => self.draining = true,

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use self::rows::Rows;
 use crate::ports::{
-    Append, AppendOutcome, Claim, Due, EventLog, Fence, Hit, Member, NewConversation, Opening, Page, PageFrom, Search,
-    StoreError, Summary, Tail, TailLimit,
+    Append, AppendOutcome, Claim, Due, EventLog, Fence, Forsaken, Hit, Member, NewConversation, Opening, Page,
+    PageFrom, Search, StoreError, Summary, Tail, TailLimit,
 };
 
 /// Something that goes wrong with the next call.
@@ -337,6 +337,11 @@ impl EventLog for MemoryLog {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         let (inner, member) = (self.lock(), self.member());
         Ok(inner.rows.due(member, now, limit))
+    }
+
+    async fn forsaken(&self, agents: &[ParticipantId], limit: usize) -> Result<Vec<Forsaken>, StoreError> {
+        let (mut inner, member) = (self.lock(), self.member());
+        Ok(inner.rows.forsaken(member, agents, limit))
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {

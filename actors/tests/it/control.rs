@@ -1,9 +1,13 @@
 //! People: escalation, claim, takeover, answer, hand back.
 
+use std::time::Duration;
+
+use onya_actors::Settings;
 use onya_actors::ports::ModelEnd;
 use onya_core::AssignmentId;
 use onya_core::conversation::{Action, Control, Event, Outcome, Overlap, Priority, ReturnTo};
 use onya_protocol::{EntryBody, ErrorCode, ServerFrame};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::world::{AGENT, CUSTOMER, SUPERVISOR, World};
@@ -133,4 +137,74 @@ async fn a_foreign_customer_sees_nothing() {
     world.say("hello").await.unwrap();
     let Err(refusal) = world.sessions.connect_customer(stranger, world.id, None).await else { panic!() };
     assert_eq!(refusal.code, ErrorCode::NotFound);
+}
+
+/// Long enough for an agent who is connected nowhere to count as lost, whatever else takes its time.
+const AWAY: Duration = Duration::from_secs(30);
+
+async fn taken_by_the_agent(world: &World) {
+    world.say("hello").await.unwrap();
+    world.request(AGENT, take_over(0)).await.unwrap();
+    world.say("are you a person?").await.unwrap();
+}
+
+fn control(world: &World) -> Control {
+    world.log.state(world.id).unwrap().control
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_whose_agent_is_gone_waits_for_another_one() {
+    // Whether the conversation is in memory or not.
+    for passivate_after_ms in [600_000, 1_000] {
+        let world = World::with(Settings { passivate_after_ms, ..Settings::default() }).await;
+        let (one, other) = (world.staff(AGENT).await, world.staff(AGENT).await);
+        taken_by_the_agent(&world).await;
+        sleep(20 * AWAY).await;
+        drop(one);
+        sleep(AWAY).await;
+        assert!(matches!(control(&world), Control::Agent { .. }), "there is another socket");
+        drop(other);
+        sleep(AWAY / 3).await;
+        assert!(matches!(control(&world), Control::Agent { .. }), "the agent may be back soon");
+        sleep(AWAY).await;
+        assert_eq!(control(&world), Control::Queue);
+        assert_eq!(world.waiting().await.len(), 1);
+        let refusal =
+            world.request(AGENT, Action::HandBack { control_version: 1, to: ReturnTo::Queue }).await.unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::ControlChanged);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_who_is_back_in_time_keeps_the_customer() {
+    let world = World::new().await;
+    let mut agent = Some(world.staff(AGENT).await);
+    taken_by_the_agent(&world).await;
+    for _ in 0..20 {
+        drop(agent.take());
+        sleep(AWAY / 3).await;
+        agent = Some(world.staff(AGENT).await);
+        sleep(AWAY / 3).await;
+    }
+    assert!(matches!(control(&world), Control::Agent { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_who_has_an_answer_stays_with_the_agent_until_the_next_question() {
+    let world = World::new().await;
+    taken_by_the_agent(&world).await;
+    world.request(AGENT, Action::Say { text: "yes".into(), overlap: Overlap::Queue }).await.unwrap();
+    sleep(20 * AWAY).await;
+    assert!(matches!(control(&world), Control::Agent { .. }));
+    world.say("still there?").await.unwrap();
+    sleep(AWAY).await;
+    assert_eq!(control(&world), Control::Queue);
+}
+
+#[tokio::test(start_paused = true)]
+async fn agents_without_sockets_lose_nobody_if_the_settings_say_so() {
+    let world = World::with(Settings { agent_lost_after_ms: 0, ..Settings::default() }).await;
+    taken_by_the_agent(&world).await;
+    sleep(20 * AWAY).await;
+    assert!(matches!(control(&world), Control::Agent { .. }));
 }

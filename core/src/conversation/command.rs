@@ -169,6 +169,11 @@ pub enum Signal {
     ResumeTurn,
     /// The deadline of [`super::State::next_deadline`] has passed.
     DeadlineReached,
+    /// The agent has not been connected anywhere for too long: a customer who waits for an answer goes back to the queue.
+    AgentLost {
+        /// The agent.
+        agent: ParticipantId,
+    },
     /// The conversation brings its server down: the open turn is withdrawn from the model, a person is asked for.
     Quarantine,
 }

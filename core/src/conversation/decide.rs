@@ -53,6 +53,7 @@ impl State {
         let mut draft = Draft::new(self, context);
         match signal {
             Signal::DeadlineReached => self.deadline_reached(&mut draft),
+            Signal::AgentLost { agent } => self.agent_lost(&mut draft, *agent),
             _ if self.control == Control::Closed => {}
             Signal::FinishReply { turn, attempt, ending } => self.finish_reply(&mut draft, (*turn, *attempt), ending),
             Signal::ResumeTurn => self.resume_turn(&mut draft),

@@ -10,7 +10,7 @@ use super::event::{Cause, Control, EscalationReason, Event, Outcome, Priority};
 use super::rejection::Rejection;
 use super::state::State;
 use super::turn::{check_text, only_customer, open_turn};
-use crate::AssignmentId;
+use crate::{AssignmentId, ParticipantId};
 
 impl State {
     pub(super) fn ask_for_person(
@@ -127,6 +127,18 @@ impl State {
     ) {
         let (by, key) = asked.map_or((None, None), |asked| (Some(asked.by), Some(asked.key)));
         self.change_control(draft, (Control::Queue, Cause::Escalated { reason, summary, priority }), by, key);
+    }
+
+    /// The wait goes on where it began, for whoever claims it.
+    pub(super) fn agent_lost(&self, draft: &mut Draft<'_>, agent: ParticipantId) {
+        if self.owed_by() == Some(agent) {
+            self.return_to_queue(draft);
+        }
+    }
+
+    /// Without anybody's wish.
+    pub(super) fn return_to_queue(&self, draft: &mut Draft<'_>) {
+        self.change_control(draft, (Control::Queue, Cause::HandedBack), None, None);
     }
 
     fn assign(&self, draft: &mut Draft<'_>, asked: Asked<'_>, cause: Cause) {

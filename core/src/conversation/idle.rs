@@ -46,7 +46,7 @@ impl State {
             draft.push(Event::NoticePosted { notice: Notice::StillWaiting }, None);
         } else if self.unanswered {
             // The person who has the conversation is silent: somebody else should answer.
-            self.change_control(draft, (Control::Queue, Cause::HandedBack), None, None);
+            self.return_to_queue(draft);
         } else {
             self.change_control(draft, (Control::Closed, Cause::IdledOut), None, None);
         }

@@ -124,6 +124,8 @@ pub struct Head {
     pub turn: Option<Turn>,
     /// The wait for a person.
     pub queued: Option<Queued>,
+    /// The agent who owes the customer an answer.
+    pub owed_by: Option<ParticipantId>,
     /// When the next timer is due.
     pub next_deadline: Option<Timestamp>,
 }
@@ -179,7 +181,17 @@ impl State {
             control_version: self.control_version,
             turn: self.turn,
             queued: self.queued.clone(),
+            owed_by: self.owed_by(),
             next_deadline: self.next_deadline(policy),
+        }
+    }
+
+    /// The agent who owes the customer an answer, if one does.
+    #[must_use]
+    pub const fn owed_by(&self) -> Option<ParticipantId> {
+        match self.control {
+            Control::Agent { id } if self.unanswered => Some(id),
+            _ => None,
         }
     }
 

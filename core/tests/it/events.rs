@@ -91,6 +91,10 @@ pub fn finish(turn: Seq, attempt: u32, ending: ReplyEnding) -> Command {
     Command::Signal(Signal::FinishReply { turn, attempt, ending })
 }
 
+pub fn lost(agent: &Actor) -> Command {
+    Command::Signal(Signal::AgentLost { agent: agent.id })
+}
+
 pub fn said(by: &Actor, text: &str) -> Event {
     Event::MessageSaid { author: by.into(), text: text.to_owned() }
 }

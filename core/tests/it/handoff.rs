@@ -164,6 +164,29 @@ fn returning_to_the_queue_what_never_waited_begins_a_wait() {
 }
 
 #[test]
+fn a_customer_who_waits_for_an_agent_who_is_lost_goes_back_to_the_same_place_in_the_queue() {
+    let given =
+        Given::conversation().escalated().after_ms(5_000).taken_by_anna().said("are you there?").after_ms(60_000);
+    assert_eq!(given.state.head(&given.policy).owed_by, Some(anna().id));
+    let queued =
+        given.when(lost(&anna())).then([changed(Control::Queue, 3, Cause::HandedBack, None)]).effects([]).accepted();
+    let wait = queued.state.queued.clone().unwrap();
+    assert_eq!((wait.since, wait.noticed_at), (START, queued.now));
+    assert_eq!(queued.state.head(&queued.policy).owed_by, None);
+    queued.when(lost(&anna())).nothing();
+}
+
+#[test]
+fn nobody_is_taken_from_an_agent_who_has_answered_or_is_not_the_one_who_is_lost() {
+    let given = Given::conversation().said("one").taken_by_anna();
+    given.clone().when(lost(&ben())).nothing();
+    let answered = given.did(anna(), say("done"));
+    assert_eq!(answered.state.head(&answered.policy).owed_by, None);
+    answered.when(lost(&anna())).nothing();
+    Given::conversation().said("one").when(lost(&anna())).nothing();
+}
+
+#[test]
 fn an_agent_returns_only_its_own_conversation_and_a_supervisor_any() {
     let given = Given::conversation().taken_by_anna();
     given.clone().asks(ben(), hand_back(1, ReturnTo::Queue)).refused(Rejection::Forbidden);

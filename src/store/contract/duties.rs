@@ -1,7 +1,7 @@
 //! What wakes a conversation: timers, open turns of the dead, and the queue.
 
 use onya_actors::ports::AppendOutcome;
-use onya_core::conversation::{Action, Actor, Priority, ReplyEnding, Role, Signal};
+use onya_core::conversation::{Action, Actor, Overlap, Priority, ReplyEnding, Role, Signal};
 use onya_core::{AssignmentId, ConversationId, ParticipantId, Timestamp};
 use uuid::Uuid;
 
@@ -48,6 +48,40 @@ pub(super) async fn an_open_turn_of_a_dead_owner_is_found(backend: &impl Backend
     assert_eq!(due(&b, 0, 9).await, [given.id()]);
     let _new_a = Node::start(backend, "a").await;
     assert_eq!(due(&b, 0, 9).await, [talk.id(), given.id()]);
+}
+
+/// Who waits for whom, as a node sees it that these agents are connected to.
+async fn forsaken(node: &Node, agents: &[ParticipantId]) -> Vec<(ConversationId, ParticipantId, bool)> {
+    let forsaken = node.log.forsaken(agents, 9).await.unwrap();
+    forsaken.into_iter().map(|at| (at.conversation, at.agent, at.owned)).collect()
+}
+
+pub(super) async fn a_customer_who_waits_for_an_agent_who_is_nowhere_is_found(backend: &impl Backend) {
+    let (a, b) = (Node::start(backend, "a").await, Node::start(backend, "b").await);
+    let agent = Actor { id: ParticipantId(Uuid::now_v7()), role: Role::Agent, name: None };
+    let (mut talk, mut answered) = (a.talk().await, a.talk().await);
+    for talk in [&mut talk, &mut answered] {
+        talk.chatter(1).await;
+        let take = Action::TakeOver { control_version: 0, assignment: AssignmentId(Uuid::now_v7()) };
+        let take = talk.request(agent.clone(), "t1", take);
+        talk.must_store(take).await;
+    }
+    let text = Action::Say { text: "There you are".to_owned(), overlap: Overlap::Queue };
+    let answer = answered.request(agent.clone(), "a1", text);
+    answered.must_store(answer).await;
+    // On PostgreSQL there may be agents at a node that has not said so.
+    let _ = forsaken(&b, &[]).await;
+    assert_eq!(forsaken(&a, &[]).await, [(talk.id(), agent.id, true)]);
+    assert_eq!(forsaken(&a, &[agent.id]).await, []);
+    assert_eq!(forsaken(&b, &[]).await, [], "the owner sees to it");
+    a.log.release(&[(talk.id(), talk.fence)]).await.unwrap();
+    assert_eq!(forsaken(&a, &[]).await, [(talk.id(), agent.id, false)]);
+    let again = a.claim(talk.id()).await;
+    assert_eq!(forsaken(&a, &[]).await, [(talk.id(), agent.id, true)]);
+    let mut again = again;
+    let lost = again.signal(Signal::AgentLost { agent: agent.id });
+    again.must_store(lost).await;
+    assert_eq!(forsaken(&a, &[]).await, []);
 }
 
 pub(super) async fn the_queue_is_what_the_heads_say(backend: &impl Backend) {

@@ -38,7 +38,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// One row per conversation: parameters 1 to 16.
+/// One row per conversation: parameters 1 to 17.
 #[derive(Default)]
 struct HeadColumns<'a> {
     conversation: Vec<Uuid>,
@@ -57,6 +57,7 @@ struct HeadColumns<'a> {
     queued: Vec<Option<&'a str>>,
     previous: Vec<Hash>,
     link: Vec<Hash>,
+    owed_by: Vec<Option<Uuid>>,
 }
 
 impl<'a> HeadColumns<'a> {
@@ -80,6 +81,7 @@ impl<'a> HeadColumns<'a> {
             columns.queued.push(head.queued.as_ref().map(|(_, queued)| queued.as_str()));
             columns.previous.push(append.previous);
             columns.link.push(append.link);
+            columns.owed_by.push(head.owed_by);
         }
         columns
     }
@@ -101,11 +103,12 @@ impl<'a> HeadColumns<'a> {
         arguments.add(self.queued)?;
         arguments.add(self.previous)?;
         arguments.add(self.link)?;
+        arguments.add(self.owed_by)?;
         Ok(())
     }
 }
 
-/// One row per entry, with the number of its conversation in the batch, from 1: parameters 17 to 29.
+/// One row per entry, with the number of its conversation in the batch, from 1: parameters 18 to 30.
 #[derive(Default)]
 struct EntryColumns<'a> {
     n: Vec<i64>,
@@ -164,7 +167,7 @@ impl<'a> EntryColumns<'a> {
     }
 }
 
-/// One row per turn that changes, with the number of its conversation in the batch, from 1: parameters 30 to 35.
+/// One row per turn that changes, with the number of its conversation in the batch, from 1: parameters 31 to 36.
 #[derive(Default)]
 struct TurnColumns {
     n: Vec<i64>,

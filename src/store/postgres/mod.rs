@@ -31,8 +31,8 @@ pub(super) mod whole;
 use async_trait::async_trait;
 use database::Database;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, Due, EventLog, Fence, Hit, Member, NewConversation, Opening, Page,
-    Search, StoreError, Summary, Tail, TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, Due, EventLog, Fence, Forsaken, Hit, Member, NewConversation, Opening,
+    Page, Search, StoreError, Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -182,6 +182,10 @@ impl EventLog for PostgresLog {
         let pool = self.database.pool();
         pool_connections(pool.size(), pool.num_idle());
         timed("due", read::due(&self.database, self.incarnation, now, limit)).await
+    }
+
+    async fn forsaken(&self, agents: &[ParticipantId], limit: usize) -> Result<Vec<Forsaken>, StoreError> {
+        timed("forsaken", read::forsaken(&self.database, self.incarnation, agents, limit)).await
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {

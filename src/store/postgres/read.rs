@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use onya_actors::ports::{Due, Page, PageFrom, StoreError, Summary, Tail, TailLimit};
+use onya_actors::ports::{Due, Forsaken, Page, PageFrom, StoreError, Summary, Tail, TailLimit};
 use onya_core::conversation::{Entry, KnownKey, View};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
@@ -116,6 +116,23 @@ pub(super) async fn due(
     let due: Vec<(Uuid, bool)> = bounded(database, query.fetch_all(checkout.get())).await?;
     checkout.done();
     Ok(due.into_iter().map(stored::due).collect())
+}
+
+pub(super) async fn forsaken(
+    database: &Database,
+    incarnation: Uuid,
+    agents: &[ParticipantId],
+    limit: usize,
+) -> Result<Vec<Forsaken>, StoreError> {
+    let agents: Vec<Uuid> = agents.iter().map(|agent| agent.0).collect();
+    let query = sqlx::query_as(include_str!("queries/forsaken.sql"))
+        .bind(incarnation)
+        .bind(agents)
+        .bind(stored::saturated(limit));
+    let mut checkout = database.connection().await?;
+    let rows: Vec<(Uuid, Uuid, bool)> = bounded(database, query.fetch_all(checkout.get())).await?;
+    checkout.done();
+    Ok(rows.into_iter().map(stored::forsaken).collect())
 }
 
 pub(super) async fn waiting(database: &Database) -> Result<Vec<Waiting>, StoreError> {

@@ -174,6 +174,7 @@ async fn write(connection: &mut SqliteConnection, row: &StoredAppend) -> Result<
         .bind(head.next_deadline)
         .bind(row.snapshot.as_deref())
         .bind(row.link.as_slice())
+        .bind(head.owed_by)
         .execute(connection)
         .await?;
     Ok(())

@@ -29,8 +29,8 @@ use async_trait::async_trait;
 use database::Database;
 pub(super) use folder::file_of_url;
 use onya_actors::ports::{
-    Act, Append, AppendOutcome, AuditLog, Claim, Due, EventLog, Fence, Hit, Member, NewConversation, Opening, Page,
-    Search, StoreError, Summary, Tail, TailLimit,
+    Act, Append, AppendOutcome, AuditLog, Claim, Due, EventLog, Fence, Forsaken, Hit, Member, NewConversation, Opening,
+    Page, Search, StoreError, Summary, Tail, TailLimit,
 };
 use onya_core::conversation::{Entry, KnownKey};
 use onya_core::desk::Waiting;
@@ -196,6 +196,10 @@ impl EventLog for SqliteLog {
         let readers = self.database.readers();
         pool_connections(readers.size(), readers.num_idle());
         timed("due", read::due(&self.database, self.incarnation, now, limit)).await
+    }
+
+    async fn forsaken(&self, agents: &[ParticipantId], limit: usize) -> Result<Vec<Forsaken>, StoreError> {
+        timed("forsaken", read::forsaken(&self.database, self.incarnation, agents, limit)).await
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {

@@ -1,6 +1,6 @@
 //! Reads without a claim, on the connections that only read.
 
-use onya_actors::ports::{Due, Page, PageFrom, StoreError, Summary, Tail, TailLimit};
+use onya_actors::ports::{Due, Forsaken, Page, PageFrom, StoreError, Summary, Tail, TailLimit};
 use onya_core::conversation::{Entry, KnownKey, View};
 use onya_core::desk::Waiting;
 use onya_core::{ClientMsgId, ConversationId, ParticipantId, Timestamp};
@@ -100,6 +100,21 @@ pub(super) async fn due(
         sqlx::query_as(include_str!("../queries/due.sql")).bind(now.0).bind(incarnation).bind(stored::saturated(limit));
     let due: Vec<(Uuid, bool)> = query.fetch_all(database.readers()).await.map_err(before)?;
     Ok(due.into_iter().map(stored::due).collect())
+}
+
+pub(super) async fn forsaken(
+    database: &Database,
+    incarnation: Uuid,
+    agents: &[ParticipantId],
+    limit: usize,
+) -> Result<Vec<Forsaken>, StoreError> {
+    let agents: Vec<String> = agents.iter().map(|agent| format!("{:X}", agent.0.simple())).collect();
+    let query = sqlx::query_as(include_str!("queries/forsaken.sql"))
+        .bind(incarnation)
+        .bind(serde_json::json!(agents).to_string())
+        .bind(stored::saturated(limit));
+    let rows: Vec<(Uuid, Uuid, bool)> = query.fetch_all(database.readers()).await.map_err(before)?;
+    Ok(rows.into_iter().map(stored::forsaken).collect())
 }
 
 pub(super) async fn waiting(database: &Database) -> Result<Vec<Waiting>, StoreError> {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use onya_actors::ports::{
-    Append, AppendOutcome, Claim, Closed, CustomerConversation, Due, Erasure, EventLog, Fence, Hit, LegalHold, Load,
-    Look, Member, Members, NewConversation, Opening, Page, Pulse, Search, StoreError, Summary, Tail, TailLimit,
+    Append, AppendOutcome, Claim, Closed, CustomerConversation, Due, Erasure, EventLog, Fence, Forsaken, Hit,
+    LegalHold, Load, Look, Member, Members, NewConversation, Opening, Page, Pulse, Search, StoreError, Summary, Tail,
+    TailLimit,
 };
 use onya_actors::testing::{MemoryCluster, MemoryLog, MemoryMember};
 use onya_core::cluster::{Evidence, Standing, View};
@@ -217,6 +218,11 @@ impl EventLog for Reached {
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         ask!(self.log.due(now, limit))
+    }
+
+    async fn forsaken(&self, agents: &[ParticipantId], limit: usize) -> Result<Vec<Forsaken>, StoreError> {
+        let agents = agents.to_vec();
+        ask!(self.log.forsaken(&agents, limit))
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {

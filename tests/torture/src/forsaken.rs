@@ -1,16 +1,11 @@
 //! A customer whose agent is gone for good: nobody comes in its place, and the customer says nothing more. The server must put
-//! the customer back into the queue once the agent has owed an answer for `conversation.idle_close_ms`, whatever has become of
-//! the conversation's owner meanwhile.
+//! the customer back into the queue, whatever has become of the conversation's owner meanwhile.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::customer::Customer;
 use crate::history::Event;
-
-/// `conversation.idle_close_ms`: the shortest that the server accepts.
-pub(crate) const OWED: Duration = Duration::from_secs(60);
 
 /// Until the customer is back in the queue.
 pub(crate) async fn run(mut customer: Customer, agent: Agent) {

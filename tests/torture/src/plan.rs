@@ -9,11 +9,13 @@ use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::time::Instant;
 
-use crate::forsaken;
 use crate::nemesis::{Fault, Lengths};
 
 /// Longest silence that a client bears where there is another node to go to.
 const ELSEWHERE: Duration = Duration::from_secs(5);
+
+/// The server takes a minute at most to find out that an agent is gone.
+const FORSAKEN: Duration = Duration::from_secs(60);
 
 /// What is tried.
 #[derive(Clone, Debug)]
@@ -77,10 +79,6 @@ impl Plan {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        if self.forsakes() {
-            let owed_ms = forsaken::OWED.as_millis();
-            variables.insert("ONYA_CONVERSATION__IDLE_CLOSE_MS".to_owned(), owed_ms.to_string());
-        }
         if let Some((heartbeat_ms, stale_ms, lease_ms)) = limits.cluster_ms.filter(|_| self.nodes > 1) {
             let times = [("HEARTBEAT", heartbeat_ms), ("STALE_AFTER", stale_ms), ("LEASE", lease_ms)];
             variables.extend(times.map(|(name, ms)| (format!("ONYA_CLUSTER__{name}_MS"), ms.to_string())));
@@ -91,7 +89,7 @@ impl Plan {
 
     /// Whether there is time enough for a customer whose agent never comes back.
     pub(crate) fn forsakes(&self) -> bool {
-        self.nodes > 1 && matches!(self.length, Length::Time(time) if time >= forsaken::OWED)
+        self.nodes > 1 && matches!(self.length, Length::Time(time) if time >= FORSAKEN)
     }
 
     pub(crate) const fn lengths(&self) -> Lengths {

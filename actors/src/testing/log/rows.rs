@@ -8,8 +8,8 @@ use onya_core::{ConversationId, Incarnation, ParticipantId, Seq, Timestamp};
 use uuid::Uuid;
 
 use crate::ports::{
-    Append, AppendOutcome, Claim, Due, Fence, LegalHold, Link, Member, NewConversation, Opening, Owned, StoreError,
-    Summary, TailLimit,
+    Append, AppendOutcome, Claim, Due, Fence, Forsaken, LegalHold, Link, Member, NewConversation, Opening, Owned,
+    StoreError, Summary, TailLimit,
 };
 
 /// All that is stored.
@@ -19,6 +19,8 @@ pub(super) struct Rows {
     /// The names of all that have registered.
     members: BTreeMap<Incarnation, String>,
     pub(super) dead: BTreeSet<Incarnation>,
+    /// Who of the staff is connected to a member that has said so.
+    agents: BTreeMap<Incarnation, Vec<ParticipantId>>,
     pub(super) conversations: BTreeMap<ConversationId, Row>,
     pub(super) crashes: BTreeMap<ConversationId, Vec<Timestamp>>,
     pub(super) holds: BTreeMap<ParticipantId, LegalHold>,
@@ -144,6 +146,30 @@ impl Rows {
         due.sort_by_key(|(id, row)| (row.head.next_deadline.is_none(), row.head.next_deadline, **id));
         let due = due.into_iter().map(|(id, row)| (*id, member.is_some() && row.owner == member));
         due.map(|(conversation, owned)| Due { conversation, owned }).take(limit).collect()
+    }
+
+    pub(super) fn forsaken(
+        &mut self,
+        member: Option<Incarnation>,
+        agents: &[ParticipantId],
+        limit: usize,
+    ) -> Vec<Forsaken> {
+        if let Some(member) = member.filter(|member| !self.dead.contains(member)) {
+            self.agents.insert(member, agents.to_vec());
+        }
+        let free = |row: &Row| row.owner.is_none_or(|owner| self.dead.contains(&owner));
+        let others = || self.members.keys().filter(|other| Some(**other) != member && !self.dead.contains(other));
+        let may_have = |other: &Incarnation, agent| self.agents.get(other).is_none_or(|theirs| theirs.contains(&agent));
+        let is_away = |agent| !agents.contains(&agent) && !others().any(|other| may_have(other, agent));
+        let owed = self.conversations.iter().filter(|(_, row)| free(row) || row.owner == member);
+        let owed =
+            owed.filter_map(|(id, row)| Some((*id, row.head.owed_by.filter(|agent| is_away(*agent))?, row.owner)));
+        let forsaken = owed.map(|(conversation, agent, owner)| Forsaken {
+            conversation,
+            agent,
+            owned: member.is_some() && owner == member,
+        });
+        forsaken.take(limit).collect()
     }
 
     fn draw(&mut self) -> u128 {

@@ -1,12 +1,14 @@
 //! A takeover through other nodes leaks nothing, and is acknowledged when it has arrived everywhere.
 
+use std::time::Duration;
+
 use onya_core::AssignmentId;
-use onya_core::conversation::{Action, Event};
+use onya_core::conversation::{Action, Control, Event, Role};
 use onya_protocol::{CloseCode, ServerFrame};
 use uuid::Uuid;
 
 use super::world::Nodes;
-use crate::world::AGENT;
+use crate::world::{AGENT, person};
 
 fn take_over(control_version: u64) -> Action {
     Action::TakeOver { control_version, assignment: AssignmentId(Uuid::from_u128(9)) }
@@ -25,7 +27,7 @@ async fn no_text_follows_a_takeover_on_any_node_and_the_cut_is_what_was_shown() 
     let streaming = async {
         for number in 0.. {
             asked.say(&format!("word {number} "));
-            tokio::time::sleep(std::time::Duration::from_millis(45)).await;
+            tokio::time::sleep(Duration::from_millis(45)).await;
             if nodes.entries().len() > 3 {
                 break;
             }
@@ -79,4 +81,22 @@ async fn a_node_that_does_not_confirm_in_time_does_not_hold_up_the_agent() {
         }
         assert!(!frames.is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_there_on_whichever_node_until_that_dies() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let (owner, edge) = (nodes.wished(), nodes.other());
+    let agent = nodes.nodes[edge].sessions.connect_staff(person(AGENT, Role::Agent)).await.unwrap();
+    nodes.say(edge, "hello").await.unwrap();
+    nodes.request(edge, AGENT, take_over(0)).await.unwrap();
+    nodes.say(edge, "are you a person?").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(matches!(nodes.log().state(nodes.id).unwrap().control, Control::Agent { .. }));
+    nodes.bury(edge);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(nodes.log().state(nodes.id).unwrap().control, Control::Queue);
+    assert_eq!(nodes.owner(), Some(owner));
+    drop(agent);
 }

@@ -92,6 +92,7 @@ impl Story {
             (0, _) => Signal::Quarantine,
             (1 | 2, _) => Signal::DeadlineReached,
             (3 | 4, _) => Signal::ResumeTurn,
+            (5, None) => Signal::AgentLost { agent: ParticipantId(Uuid::from_u128(901)) },
             (_, Some(open)) => Signal::FinishReply { turn: open.turn, attempt: open.attempt, ending },
             (_, None) => Signal::DeadlineReached,
         })

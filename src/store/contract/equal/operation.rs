@@ -1,7 +1,8 @@
 //! What is asked, in words that every store understands, and what it answers.
 
 use onya_actors::ports::{
-    Closed, CustomerConversation, Due, LegalHold, NewConversation, Opening, Page, StoreError, Summary, Tail, TailLimit,
+    Closed, CustomerConversation, Due, Forsaken, LegalHold, NewConversation, Opening, Page, StoreError, Summary, Tail,
+    TailLimit,
 };
 use onya_core::conversation::{Entry, Head, KnownKey, Snapshot, State};
 use onya_core::desk::Waiting;
@@ -52,6 +53,7 @@ pub(super) enum Read {
     OpenConversationOf(ParticipantId),
     OpenConversations(Option<ConversationId>, usize),
     Due(Timestamp, usize),
+    Forsaken(Vec<ParticipantId>, usize),
     Waiting,
     ConversationsOf(ParticipantId, Option<ConversationId>, usize),
     Hold(ParticipantId),
@@ -101,6 +103,7 @@ pub(super) enum Answer {
     Conversation(Option<ConversationId>),
     Summaries(Vec<Summary>),
     Due(Vec<Due>),
+    Forsaken(Vec<Forsaken>),
     Waiting(Vec<Waiting>),
     Conversations(Vec<CustomerConversation>),
     Hold(Option<LegalHold>),

@@ -79,6 +79,7 @@ impl Side {
                 answer(log.open_conversations(*before, *limit).await, Answer::Summaries)
             }
             Read::Due(now, limit) => answer(log.due(*now, *limit).await, Answer::Due),
+            Read::Forsaken(agents, limit) => answer(log.forsaken(agents, *limit).await, Answer::Forsaken),
             Read::Waiting => answer(log.waiting().await, |mut waiting| {
                 waiting.sort_by_key(|waiting| waiting.conversation);
                 Answer::Waiting(waiting)

@@ -102,7 +102,13 @@ impl Story {
         let reads = reads.into_iter().map(|read| (0, read));
         let due = (0..NODES).map(|node| (self.newest(node), Read::Due(Timestamp(i64::MAX), ALL)));
         let times = self.deadlines.iter().map(|deadline| (self.newest(0), Read::Due(*deadline, ALL)));
-        reads.chain(due).chain(times).map(|(by, read)| Asked { by, what: Operation::Read(read) }).collect()
+        let forsaken = (0..NODES).map(|node| (self.newest(node), Read::Forsaken(Vec::new(), ALL)));
+        reads
+            .chain(forsaken)
+            .chain(due)
+            .chain(times)
+            .map(|(by, read)| Asked { by, what: Operation::Read(read) })
+            .collect()
     }
 
     pub(super) fn learn(&mut self, asked: Asked, answer: Answer) {
@@ -234,7 +240,7 @@ impl Story {
     fn read(&self, by: usize) -> Read {
         let (id, limit) = (self.conversation(by), [1, 2, 3, ALL][self.below(4)]);
         let other = self.one_of(&self.conversations).filter(|_| self.below(2) == 0);
-        match self.below(12) {
+        match self.below(14) {
             0 => {
                 let by = [self.customer(), ParticipantId(Uuid::from_u128(901))][self.below(2)];
                 let name = |_| ClientMsgId::new(format!("c{}", self.random.below(self.commands + 1))).unwrap();
@@ -254,7 +260,11 @@ impl Story {
                 let now = [deadline, Timestamp(deadline.0 - 1), Timestamp(i64::MAX), Timestamp(0)][self.below(4)];
                 Read::Due(now, limit)
             }
-            10 => Read::ConversationsOf(self.customer(), other, limit),
+            10 | 11 => {
+                let agents: Vec<_> = [901, 903].map(|agent| ParticipantId(Uuid::from_u128(agent))).into();
+                Read::Forsaken(agents[..self.below(3)].to_vec(), limit)
+            }
+            12 => Read::ConversationsOf(self.customer(), other, limit),
             _ => Read::Waiting,
         }
     }

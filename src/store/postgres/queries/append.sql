@@ -27,23 +27,23 @@ WITH head AS MATERIALIZED (
     SELECT *
     FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[],
                 $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], $14::text[],
-                $15::bytea[], $16::bytea[])
+                $15::bytea[], $16::bytea[], $17::uuid[])
          WITH ORDINALITY
          AS h (conversation, epoch, nonce, expected_seq, last_seq, control, control_version,
                closed_at, turn_seq, turn_attempt, next_deadline, snapshot, queued_since, queued,
-               previous, link, n)
+               previous, link, owed_by, n)
 ),
 entry AS MATERIALIZED (
     SELECT h.conversation, h.epoch, e.*
-    FROM unnest($17::bigint[], $18::bigint[], $19::bigint[], $20::boolean[], $21::bigint[], $22::text[], $23::text[],
-                $24::uuid[], $25::text[], $26::bytea[], $27::bytea[], $28::bytea[], $29::bytea[])
+    FROM unnest($18::bigint[], $19::bigint[], $20::bigint[], $21::boolean[], $22::bigint[], $23::text[], $24::text[],
+                $25::uuid[], $26::text[], $27::bytea[], $28::bytea[], $29::bytea[], $30::bytea[])
          AS e (n, seq, customer_prev, customer_sees, at, kind, body, participant, client_msg_id, commitment,
                salt, body_commitment, link)
     JOIN head AS h ON h.n = e.n
 ),
 change AS MATERIALIZED (
     SELECT h.conversation, t.*
-    FROM unnest($30::bigint[], $31::bigint[], $32::boolean[], $33::bigint[], $34::text[], $35::bigint[])
+    FROM unnest($31::bigint[], $32::bigint[], $33::boolean[], $34::bigint[], $35::text[], $36::bigint[])
          AS t (n, turn, opened, attempt, outcome, ended_seq)
     JOIN head AS h ON h.n = t.n
 ),
@@ -103,6 +103,7 @@ written_heads AS (
         snapshot = coalesce(h.snapshot, c.snapshot),
         snapshot_seq = CASE WHEN h.snapshot IS NULL THEN c.snapshot_seq ELSE h.last_seq END,
         link = h.link,
+        owed_by = h.owed_by,
         moved = pg_current_xact_id()
     FROM head AS h
     JOIN accepted AS a ON a.n = h.n

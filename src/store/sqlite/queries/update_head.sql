@@ -9,5 +9,6 @@ SET last_seq = $2,
     snapshot = coalesce($9, snapshot),
     snapshot_seq = CASE WHEN $9 IS NULL THEN snapshot_seq ELSE $2 END,
     link = $10,
+    owed_by = $11,
     moved = (SELECT coalesce(max(moved), 0) + 1 FROM conversations)
 WHERE id = $1

@@ -1,0 +1,2 @@
+DROP INDEX conversations_owed;
+ALTER TABLE conversations DROP COLUMN owed_by;
