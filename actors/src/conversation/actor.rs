@@ -80,6 +80,8 @@ pub(crate) struct Conversation {
     pub(super) departing: Option<Departure>,
     draining: bool,
     pub(super) synchronising: Vec<(Viewer, Option<Cursor>, Synchronised)>,
+    /// An agent who is gone, until that is decided on.
+    pub(super) lost: Option<ParticipantId>,
     timer: Option<(Timestamp, Timer)>,
     _counted: Counted,
 }
@@ -131,6 +133,7 @@ impl Actor for ConversationActor {
             departing: None,
             draining: false,
             synchronising: Vec::new(),
+            lost: None,
             timer: None,
             _counted: counted,
         })
@@ -166,13 +169,7 @@ impl Conversation {
             Message::Looked(known) => self.looked(known),
             Message::Appended(outcome) => self.appended(outcome),
             Message::ReplyEnded { turn, attempt, end } => self.reply_ended((turn, attempt), end),
-            // Not loaded yet: it is found again as long as the customer waits.
-            Message::AgentLost(agent) => {
-                let lost = Signal::AgentLost { agent };
-                if let Some(live) = self.live.as_mut().filter(|live| !live.signals.contains(&lost)) {
-                    live.signals.push_back(lost);
-                }
-            }
+            Message::AgentLost(agent) => self.lost = Some(agent),
             Message::Wake => self.timer = None,
             Message::HandOver => self.hand_over(),
             Message::Drain => self.draining = true,

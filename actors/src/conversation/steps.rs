@@ -39,6 +39,7 @@ impl Conversation {
                 continue;
             }
             live.retry_at = None;
+            live.signals.extend(self.lost.take().map(|agent| Signal::AgentLost { agent }));
             let signal = live.signals.pop_front().or_else(|| live.finished_reply()).or_else(|| {
                 let due = live.next_deadline(&self.system.settings.policy)?;
                 (due <= now).then_some(Signal::DeadlineReached)
