@@ -92,8 +92,13 @@ pub(crate) struct Subscriber {
 
 #[derive(Debug)]
 enum Phase {
-    Loading { attempt: Attempt, waiting: Vec<Published> },
+    Loading {
+        attempt: Attempt,
+        waiting: Vec<Published>,
+    },
     Live(Place),
+    /// It reads no more: an attempt that is still under way shows nothing.
+    Over,
 }
 
 /// Which attempt at bringing a reader up to date: the answer to an earlier one is not shown.
@@ -155,6 +160,7 @@ impl Subscriber {
         let attempt = match &*phase {
             Phase::Loading { attempt, .. } => Attempt(attempt.0.wrapping_add(1)),
             Phase::Live(place) => Attempt(place.attempt.0.wrapping_add(1)),
+            Phase::Over => return Attempt::default(),
         };
         *phase = Phase::Loading { attempt, waiting: Vec::new() };
         attempt
@@ -177,6 +183,15 @@ impl Subscriber {
         for published in waited {
             self.send(&mut phase, published);
         }
+    }
+
+    /// Nothing is sent any more.
+    pub(crate) fn end(&self) {
+        *self.lock() = Phase::Over;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*self.lock(), Phase::Over)
     }
 
     /// Where the reader's copy ends, to go on from there; `None` while it is being synchronised.
@@ -212,7 +227,7 @@ impl Subscriber {
     pub(crate) fn position(&self) -> Option<Seq> {
         match &*self.lock() {
             Phase::Live(place) => Some(place.position),
-            Phase::Loading { .. } => None,
+            Phase::Loading { .. } | Phase::Over => None,
         }
     }
 
@@ -222,6 +237,7 @@ impl Subscriber {
                 self.queue.close(CloseCode::InsufficientState);
             }
             Phase::Loading { waiting, .. } => waiting.push(published),
+            Phase::Over => {}
             Phase::Live(place) => match published {
                 Published::Entry(entry) => self.send_entry(place, entry),
                 Published::Delta(delta) if place.continues(&delta) => self.queue.push_delta(delta),

@@ -77,6 +77,9 @@ impl Directory {
     ) -> Result<bool, Refusal> {
         let Viewer::Here(subscriber, begun) = viewer else { return Ok(false) };
         for attempt in 0..ATTEMPTS {
+            if subscriber.has_ended() {
+                return Ok(true);
+            }
             let attached = match self.way_of(system, row) {
                 Way::Here => {
                     subscriber.attached(self.attached_to(system, row, system.peers.as_ref().map(Peers::me)));
@@ -96,6 +99,11 @@ impl Directory {
                 Way::Nowhere => Attached::Again,
             };
             match attached {
+                // It has been taken out of the row: whoever was asked must not go on for nobody.
+                Attached::Done if subscriber.has_ended() && !row.has_readers() => {
+                    self.detach(system, row);
+                    return Ok(true);
+                }
                 Attached::Done => {
                     self.overtaken(system, row, subscriber);
                     return Ok(true);

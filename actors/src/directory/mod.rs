@@ -116,7 +116,9 @@ impl Directory {
         (Arc::clone(row.value()), attempt)
     }
 
+    /// From now on the reader is shown nothing.
     pub(crate) fn unsubscribe(&self, system: &System, subscriber: &Arc<Subscriber>) {
+        subscriber.end();
         if let Some(row) = self.find(subscriber.conversation) {
             row.readers().retain(|reader| !Arc::ptr_eq(reader, subscriber));
             if !row.has_readers() {

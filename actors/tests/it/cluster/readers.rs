@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onya_actors::ports::ModelEnd;
 use onya_core::conversation::{Event, Outcome, Role};
-use onya_protocol::{CustomerFrame, ServerFrame};
+use onya_protocol::{CustomerFrame, ServerFrame, StaffFrame};
 
 use super::world::{NAMES, Nodes};
 
@@ -109,7 +109,7 @@ async fn a_reader_who_is_adrift_is_not_left_behind_when_another_comes() {
         nodes.bury(owner);
         tokio::time::sleep(Duration::from_millis(800 + 15 * moment)).await;
         let agent = nodes.nodes[edge].sessions.connect_staff(crate::world::person(2, Role::Agent)).await.unwrap();
-        agent.handle(onya_protocol::StaffFrame::Watch { conversation: nodes.id, cursor: None }).await;
+        agent.handle(StaffFrame::Watch { conversation: nodes.id, cursor: None }).await;
         nodes.settle().await;
         let last = nodes.say(nodes.wished(), "two").await.unwrap().seq;
         let seen = reader.until(|frame| match frame {
@@ -229,6 +229,36 @@ async fn a_node_that_was_found_dead_shows_nobody_what_it_remembers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_stops_watching_while_being_brought_up_to_date_again_is_shown_nothing_more() {
+    let nodes = Nodes::new().await;
+    nodes.settle().await;
+    let (owner, edge) = (nodes.wished(), nodes.other());
+    nodes.say(owner, "one").await.unwrap();
+    nodes.nodes[owner].model.asked().await.end(ModelEnd::Complete);
+    let agent = nodes.nodes[edge].sessions.connect_staff(crate::world::person(2, Role::Agent)).await.unwrap();
+    let watch = || agent.handle(StaffFrame::Watch { conversation: nodes.id, cursor: None });
+    watch().await;
+    nodes.settle().await;
+    agent.queue().next().await;
+    // The next node is asked, and does not answer before the agent looks elsewhere, and back again.
+    nodes.log().hold_tails();
+    nodes.bury(owner);
+    nodes.settle().await;
+    agent.handle(StaffFrame::Unwatch { conversation: nodes.id }).await;
+    let resume = async {
+        nodes.settle().await;
+        nodes.log().resume_tails();
+    };
+    tokio::join!(watch(), resume);
+    nodes.say(nodes.wished(), "two").await.unwrap();
+    nodes.settle().await;
+    let (frames, _) = agent.queue().next().await;
+    let synced =
+        frames.iter().filter_map(|frame| if let ServerFrame::Synced(synced) = frame { Some(synced) } else { None });
+    assert_eq!(synced.map(|synced| (synced.recovered, synced.entries.len())).collect::<Vec<_>>(), [(false, 4)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn typing_is_seen_on_all_nodes_but_by_who_types() {
     let nodes = Nodes::new().await;
     nodes.settle().await;
@@ -236,7 +266,7 @@ async fn typing_is_seen_on_all_nodes_but_by_who_types() {
     for node in &nodes.nodes {
         let agent = node.sessions.connect_staff(crate::world::person(2, Role::Agent)).await;
         let agent = agent.unwrap();
-        agent.handle(onya_protocol::StaffFrame::Watch { conversation: nodes.id, cursor: None }).await;
+        agent.handle(StaffFrame::Watch { conversation: nodes.id, cursor: None }).await;
         staff.push(agent);
     }
     let customer = nodes.customer(nodes.other(), None).await;
