@@ -77,6 +77,7 @@ impl StrictReader {
         }
         self.history_epoch = synced.history_epoch;
         for entry in &synced.entries {
+            assert!(entry.seq > self.seq || !synced.recovered, "an entry twice: {entry:?} at {}", self.seq);
             self.keep(entry);
         }
         assert!(synced.position >= self.seq || !synced.recovered, "the log went back");

@@ -21,11 +21,19 @@ pub(crate) struct Agent {
     waiting: Vec<QueueEntry>,
     /// What cannot be watched just now.
     refused: BTreeSet<ConversationId>,
+    /// What this agent does not look at for a moment.
+    looked_away: BTreeSet<ConversationId>,
 }
 
 impl Agent {
     pub(crate) fn new(readers: Readers) -> Self {
-        Self { readers, watched: BTreeMap::new(), waiting: Vec::new(), refused: BTreeSet::new() }
+        Self {
+            readers,
+            watched: BTreeMap::new(),
+            waiting: Vec::new(),
+            refused: BTreeSet::new(),
+            looked_away: BTreeSet::new(),
+        }
     }
 
     fn watch(&mut self, conversation: ConversationId) -> Vec<Value> {
@@ -34,6 +42,11 @@ impl Agent {
         }
         self.watched.insert(conversation, (Control::Assistant, 0));
         frame(StaffFrame::Watch { conversation, cursor: None })
+    }
+
+    fn look_away(&mut self, conversation: ConversationId) -> Vec<Value> {
+        self.looked_away.insert(conversation);
+        frame(StaffFrame::Unwatch { conversation })
     }
 
     fn frame(&self, conversation: ConversationId) -> Vec<Value> {
@@ -58,8 +71,10 @@ impl Part for Agent {
     }
 
     fn again(&mut self) -> Vec<Value> {
-        let refused = std::mem::take(&mut self.refused);
-        refused.into_iter().flat_map(|conversation| self.frame(conversation)).collect()
+        let mut again = std::mem::take(&mut self.refused);
+        again.append(&mut self.looked_away);
+        // As somebody new: what was on its way may not have come yet.
+        again.into_iter().flat_map(|conversation| frame(StaffFrame::Watch { conversation, cursor: None })).collect()
     }
 
     fn take(&mut self, _: &Person, frame: ServerFrame) {
@@ -110,6 +125,7 @@ impl Part for Agent {
                 let Some((conversation, control, control_version)) = self.any(person) else { return Vec::new() };
                 let mine = matches!(control, Control::Agent { id } if id == person.id);
                 match number {
+                    5..=8 if !mine => self.look_away(conversation),
                     5..=6 if mine => say(person, conversation),
                     7..=8 if mine => {
                         let to = if number == 7 { ReturnTo::Assistant } else { ReturnTo::Queue };
