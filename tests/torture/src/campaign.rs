@@ -113,8 +113,8 @@ async fn settle(clients: &mut Clients, source: &Source, stage: &mut Stage) -> Re
 fn judge(plan: Plan, backend: &'static str, stage: &Stage, tables: &Tables) -> Result<Outcome> {
     let timed = history::read_timed(&plan.folder.join("history.jsonl"))?;
     let (recovery, left_alone) = (Recovery::of(&timed, tables), forsaken::left_alone(&timed));
+    let violations = check(&timed, tables, plan.planted.is_none());
     let history: Vec<Event> = timed.into_iter().map(|(_, event)| event).collect();
-    let violations = check(&history, tables, plan.planted.is_none());
     let rare = Rare::of(&history, tables, (&stage.counters, &stage.logged()?), stage.cut());
     let entries = tables.entries.values().map(Vec::len).sum();
     Ok(Outcome { backend, counts: stage.history.counts(), entries, rare, recovery, left_alone, violations, plan })
@@ -122,8 +122,8 @@ fn judge(plan: Plan, backend: &'static str, stage: &Stage, tables: &Tables) -> R
 
 /// Checks what an earlier campaign has left in a folder.
 pub(crate) fn check_folder(folder: &Path, settled: bool) -> Result<Vec<Violation>> {
-    let history = history::read(&folder.join("history.jsonl"))?;
-    Ok(check(&history, &Tables::load(&folder.join("tables.json"))?, settled))
+    let timed = history::read_timed(&folder.join("history.jsonl"))?;
+    Ok(check(&timed, &Tables::load(&folder.join("tables.json"))?, settled))
 }
 
 impl fmt::Display for Outcome {

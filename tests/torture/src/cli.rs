@@ -195,11 +195,13 @@ fn tell(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
 }
 
 impl RunArgs {
-    fn faults(&self) -> Vec<Fault> {
-        let all = match self.backend {
+    fn faults(&self, seed: u64) -> Vec<Fault> {
+        let mut all = match self.backend {
             Backend::Postgres => Fault::of_nodes(self.nodes),
             Backend::Sqlite => Fault::SQLITE.to_vec(),
         };
+        // Every second long campaign has a customer whose agent never comes back instead: see `Plan::forsakes`.
+        all.retain(|fault| *fault != Fault::JumpClock || self.seconds.is_none() || seed.is_multiple_of(2));
         let wanted = if self.faults.is_empty() { all } else { self.faults.clone() };
         wanted.into_iter().filter(|fault| !self.without.contains(fault)).collect()
     }
@@ -223,7 +225,7 @@ impl RunArgs {
             nodes: self.nodes,
             program,
             planted: self.planted.clone(),
-            faults: self.faults(),
+            faults: self.faults(seed),
             length: self.seconds.map_or(Length::Rounds(self.rounds), |s| Length::Time(Duration::from_secs(s))),
             customers: self.customers,
             agents: self.agents(),
@@ -267,7 +269,7 @@ impl RunArgs {
              --customers {} --agents {} --faults {}{quick}{planted} --keep FOLDER",
             self.customers,
             self.agents(),
-            names(self.faults()),
+            names(self.faults(seed)),
         )
     }
 }

@@ -71,6 +71,8 @@ pub(crate) enum Event {
     Forsaken { conversation: Uuid },
     /// Such a customer is in the queue again.
     Queued { conversation: Uuid },
+    /// From now on a wall clock is ahead of the machine's by so many seconds, or behind: a node's, or that of Redis.
+    Jumped { of: String, ahead_s: i64 },
     /// The nemesis does something; what it did before may last.
     Fault { name: String },
     /// It has done it.
@@ -188,12 +190,7 @@ impl History {
     }
 }
 
-/// Reads a history back.
-pub(crate) fn read(path: &Path) -> Result<Vec<Event>> {
-    Ok(read_timed(path)?.into_iter().map(|(_, event)| event).collect())
-}
-
-/// The same, each event with the milliseconds since the beginning.
+/// Reads a history back, each event with the milliseconds since the beginning.
 pub(crate) fn read_timed(path: &Path) -> Result<Vec<(u64, Event)>> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let line = |line: std::io::Result<String>| {

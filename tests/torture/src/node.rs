@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use onya_servers::free_port;
 
+use crate::clock::Clock;
 use crate::line::Line;
 use crate::proxy::Proxy;
 use crate::server::{Counters, Launch, Server};
@@ -17,6 +18,8 @@ pub(crate) struct Node {
     pub redis: Option<Line>,
     /// The line on which the other nodes reach it.
     pub link: Option<Line>,
+    /// Its wall clock, if it can be set.
+    pub clock: Option<Clock>,
     pub launch: Launch,
     pub servers: Vec<Server>,
     /// Whether it has been told to stop: clients are sent elsewhere.

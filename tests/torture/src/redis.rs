@@ -11,17 +11,22 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, sleep};
 
+use crate::clock::Clock;
+
 /// A running server, which keeps nothing.
 pub(crate) struct Redis {
     folder: PathBuf,
     port: u16,
     process: Kin,
+    /// Its wall clock, if it can be set.
+    pub clock: Option<Clock>,
 }
 
 impl Redis {
-    pub(crate) async fn start(folder: &Path) -> Result<Self> {
+    pub(crate) async fn start(folder: &Path, clock: Option<Clock>) -> Result<Self> {
         let port = free_port()?;
-        let redis = Self { folder: folder.to_owned(), port, process: launch(folder, port)? };
+        let process = launch(folder, port, clock.as_ref())?;
+        let redis = Self { folder: folder.to_owned(), port, process, clock };
         redis.ready().await?;
         Ok(redis)
     }
@@ -34,7 +39,7 @@ impl Redis {
     pub(crate) async fn restart(&mut self, pause: Duration) -> Result<()> {
         self.process.kill().await?;
         sleep(pause).await;
-        self.process = launch(&self.folder, self.port)?;
+        self.process = launch(&self.folder, self.port, self.clock.as_ref())?;
         self.ready().await
     }
 
@@ -71,10 +76,10 @@ impl Redis {
     }
 }
 
-fn launch(folder: &Path, port: u16) -> Result<Kin> {
+fn launch(folder: &Path, port: u16, clock: Option<&Clock>) -> Result<Kin> {
     let program = std::env::var_os("TEST_REDIS_SERVER")
         .context("TEST_REDIS_SERVER is not set, the program redis-server: run ./tests/run faults, or eval \"$(./tests/run setup)\"")?;
     let mut command = mortal("KILL");
-    command.arg(program).args(arguments(folder, port));
+    command.arg(program).args(arguments(folder, port)).envs(clock.map(Clock::variables).into_iter().flatten());
     Kin::start(command, &folder.join("redis.log"))
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::audit::{self, Auditor, Verified};
+use crate::clock::{Clock, Clocks};
 use crate::customer::POISON;
 use crate::disk::Disk;
 use crate::history::{Event, History, Standing};
@@ -23,7 +24,7 @@ use crate::postgres::{Postgres, execute};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 use crate::server::{Counters, Launch, claims_in};
-use crate::tables::{Source, WATCH_OWNERS};
+use crate::tables::{Source, WATCH};
 
 /// Size of the disk below SQLite's file.
 const DISK_MIB: usize = 64;
@@ -80,14 +81,18 @@ impl Stage {
         let auditor = Auditor::new(folder, direct.clone()).await?;
         variables.extend(audit::settings(folder));
         variables.insert("DATABASE_URL".to_owned(), direct);
-        let redis = if nodes > 1 { Some(Redis::start(folder).await?) } else { None };
+        let sets_clocks = faults.iter().any(|fault| fault.sets_clocks());
+        let clocks = if sets_clocks { Some(Clocks::compile(folder).await?) } else { None };
+        let clock = |name: &str| clocks.as_ref().map(|clocks| clocks.clock(name)).transpose();
+        let redis = if nodes > 1 { Some(Redis::start(folder, clock("redis")?).await?) } else { None };
         let (addresses, counters) = (watch::Sender::new(Vec::new()), Counters::new());
         let mut stage = Self { history, addresses, nodes: Vec::new(), redis, disk, database, counters, auditor };
         let launch = Launch { name: String::new(), program, folder: folder.to_owned(), variables };
         launch.run(&["migrate", "up"]).await?;
         for number in 0..nodes {
             let name = format!("onya-{number}");
-            let node = stage.node(Launch { name, ..launch.clone() }, postgres).await?;
+            let clock = clock(&name)?;
+            let node = stage.node(Launch { name, ..launch.clone() }, clock, postgres).await?;
             stage.nodes.push(node);
         }
         stage.poison(postgres).await?;
@@ -98,7 +103,8 @@ impl Stage {
     }
 
     /// A node with its lines. A single one has none to others.
-    async fn node(&self, mut launch: Launch, postgres: Option<&Postgres>) -> Result<Node> {
+    async fn node(&self, mut launch: Launch, clock: Option<Clock>, postgres: Option<&Postgres>) -> Result<Node> {
+        launch.variables.extend(clock.iter().flat_map(Clock::variables));
         let mut set = |name: &str, value: String| drop(launch.variables.insert(name.to_owned(), value));
         let (mut store, mut redis, mut link) = (None, None, None);
         if let Some(server) = postgres {
@@ -112,10 +118,10 @@ impl Stage {
             set("ONYA_CLUSTER__ADVERTISE", format!("127.0.0.1:{}", to_node.port()));
             (redis, link) = (Some(to_redis), Some(to_node));
         }
-        Ok(Node { store, redis, link, launch, servers: Vec::new(), drains: false })
+        Ok(Node { store, redis, link, clock, launch, servers: Vec::new(), drains: false })
     }
 
-    /// From now on there are texts that cannot be stored, and on PostgreSQL each change of owner is noted.
+    /// From now on there are texts that cannot be stored, and on PostgreSQL each change of owner and each verdict is noted.
     async fn poison(&self, postgres: Option<&Postgres>) -> Result<()> {
         let unlucky = "% 60 61\"%";
         match postgres {
@@ -126,7 +132,7 @@ impl Stage {
                 );
                 let mut control = server.control(&self.database).await?;
                 execute(&mut control, check).await?;
-                execute(&mut control, WATCH_OWNERS.to_owned()).await
+                execute(&mut control, WATCH.to_owned()).await
             }
             None => {
                 let mut file = SqliteConnection::connect(&self.sqlite_url()?).await?;

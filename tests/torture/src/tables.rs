@@ -22,6 +22,9 @@ pub(crate) struct Tables {
     pub dead_letters: usize,
     /// Who became the owner of which conversation, in the order of time. Only on PostgreSQL.
     pub takings: Vec<Taking>,
+    /// Who was found dead by others. Only on PostgreSQL.
+    #[serde(default)]
+    pub verdicts: Vec<Verdict>,
     /// The record of what is done beside the logs.
     pub acts: Vec<Act>,
     /// What the program itself says of the chains.
@@ -65,6 +68,15 @@ pub(crate) struct Taking {
     pub unix_ms: u64,
 }
 
+/// A verdict, as a trigger has noted it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// The name of its node, and the incarnation.
+    pub dead: String,
+    /// By the clock of this machine.
+    pub unix_ms: u64,
+}
+
 /// A row of `audit_log`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Act {
@@ -88,8 +100,9 @@ const ENTRIES: &str = "SELECT conversation, seq, epoch, kind, customer_sees, par
 const TURNS: &str = "SELECT conversation, turn, attempt, outcome FROM turns";
 const DEAD_LETTERS: &str = "SELECT count(*) FROM dead_letters";
 const ACTS: &str = "SELECT actor, actor_role, action, conversation, detail FROM audit_log ORDER BY chain, n";
-/// Notes each change of owner beside the program, in the transaction that makes it.
-pub(crate) const WATCH_OWNERS: &str = "
+/// Notes each change of owner, and each verdict, beside the program, in the transaction that makes it. It is a verdict when the
+/// session of a living member of another name does it.
+pub(crate) const WATCH: &str = "
     CREATE SCHEMA torture;
     CREATE TABLE torture.takings (
         n bigint GENERATED ALWAYS AS IDENTITY, conversation uuid, epoch bigint, owner uuid, previous uuid,
@@ -104,7 +117,18 @@ pub(crate) const WATCH_OWNERS: &str = "
             RETURN NULL;
         END $$;
     CREATE TRIGGER torture AFTER UPDATE OF owner ON conversations FOR EACH ROW
-        WHEN (NEW.owner IS NOT NULL) EXECUTE FUNCTION torture.note()";
+        WHEN (NEW.owner IS NOT NULL) EXECUTE FUNCTION torture.note();
+    CREATE TABLE torture.verdicts (
+        n bigint GENERATED ALWAYS AS IDENTITY, dead text, at timestamptz DEFAULT clock_timestamp());
+    CREATE FUNCTION torture.note_verdict() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO torture.verdicts (dead)
+            SELECT concat(NEW.name, ' ', NEW.incarnation) FROM members
+            WHERE current_setting('application_name') = concat('onya ', incarnation) AND state = 'live' AND name <> NEW.name;
+            RETURN NULL;
+        END $$;
+    CREATE TRIGGER torture AFTER UPDATE OF state ON members FOR EACH ROW
+        WHEN (OLD.state = 'live' AND NEW.state = 'dead') EXECUTE FUNCTION torture.note_verdict()";
 const TAKINGS: &str = "
     SELECT t.conversation, t.epoch, concat(m.name, ' ', t.owner), concat(p.name, ' ', t.previous), t.previous IS NOT NULL,
            coalesce(t.robbed, false), t.turn_was_open, (extract(epoch FROM t.at) * 1000)::bigint
@@ -112,6 +136,7 @@ const TAKINGS: &str = "
     LEFT JOIN members AS m ON m.incarnation = t.owner
     LEFT JOIN members AS p ON p.incarnation = t.previous
     ORDER BY t.n";
+const VERDICTS: &str = "SELECT dead, (extract(epoch FROM at) * 1000)::bigint FROM torture.verdicts ORDER BY n";
 const OPEN_TURNS: &str = "SELECT count(*) FROM turns WHERE ended_seq IS NULL";
 
 macro_rules! read_with {
@@ -162,6 +187,7 @@ impl Source {
                 let mut connection = PgConnection::connect(url).await?;
                 let mut tables: Tables = read_with!(connection)?;
                 tables.takings = takings(&mut connection).await?;
+                tables.verdicts = verdicts(&mut connection).await?;
                 Ok(tables)
             }
             Self::Sqlite(url) => {
@@ -220,6 +246,11 @@ async fn takings(connection: &mut PgConnection) -> Result<Vec<Taking>> {
         })
     };
     rows.into_iter().map(taking).collect()
+}
+
+async fn verdicts(connection: &mut PgConnection) -> Result<Vec<Verdict>> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(VERDICTS).fetch_all(connection).await?;
+    rows.into_iter().map(|(dead, unix_ms)| Ok(Verdict { dead, unix_ms: number(unix_ms)? })).collect()
 }
 
 impl Taking {

@@ -16,6 +16,7 @@
 //! | 12 | no reader is brought to less than it had been shown or told before, on whatever node | `readers` |
 //! | 13 | no conversation is taken from an owner that lives and has not given it up, and an epoch has one owner | `owners` |
 //! | 14 | assignments never overlap: one party is in control at a time, and each hand-over names the version it changes | `control` |
+//! | 15 | nobody is found dead because a clock jumps or a line is slow | `verdicts` |
 //!
 //! The other promises are checked elsewhere: the text of a reply by `tests/it`, memory by the load client.
 
@@ -27,6 +28,7 @@ mod readers;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,13 +56,16 @@ impl fmt::Display for Violation {
 /// What is scanned, and what was found.
 pub(crate) struct Check<'a> {
     history: &'a [Event],
+    /// The same, each with the milliseconds since the beginning.
+    timed: &'a [(u64, Event)],
     tables: &'a Tables,
     by_command: BTreeMap<(Uuid, Uuid, &'a str), Vec<&'a Entry>>,
     found: Vec<Violation>,
 }
 
 /// Everything that is wrong. Turns may be open unless the campaign was brought to its end (`settled`).
-pub(crate) fn check(history: &[Event], tables: &Tables, settled: bool) -> Vec<Violation> {
+pub(crate) fn check(timed: &[(u64, Event)], tables: &Tables, settled: bool) -> Vec<Violation> {
+    let history: Vec<Event> = timed.iter().map(|(_, event)| event.clone()).collect();
     let mut by_command: BTreeMap<_, Vec<&Entry>> = BTreeMap::new();
     for (conversation, entries) in &tables.entries {
         for entry in entries {
@@ -69,13 +74,14 @@ pub(crate) fn check(history: &[Event], tables: &Tables, settled: bool) -> Vec<Vi
             }
         }
     }
-    let mut check = Check { history, tables, by_command, found: Vec::new() };
+    let mut check = Check { history: &history, timed, tables, by_command, found: Vec::new() };
     check.log();
     check.claims();
     check.commands();
     check.readers();
     check.replies();
     check.owners();
+    check.verdicts();
     check.turns(settled);
     check.control();
     check.chains();

@@ -1,6 +1,7 @@
 //! Each promise, broken by hand.
 
 mod control;
+mod verdicts;
 
 use serde_json::{Value, json};
 
@@ -44,6 +45,7 @@ fn tables() -> Tables {
         turns,
         dead_letters: 0,
         takings: Vec::new(),
+        verdicts: Vec::new(),
         acts,
         verified,
     }
@@ -109,7 +111,8 @@ fn good() -> Vec<Event> {
 }
 
 fn promises(history: &[Event], tables: &Tables) -> Vec<u8> {
-    let mut found: Vec<u8> = check(history, tables, true).into_iter().map(|violation| violation.promise).collect();
+    let timed: Vec<(u64, Event)> = history.iter().map(|event| (0, event.clone())).collect();
+    let mut found: Vec<u8> = check(&timed, tables, true).into_iter().map(|violation| violation.promise).collect();
     found.dedup();
     found
 }

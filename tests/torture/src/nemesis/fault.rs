@@ -55,6 +55,10 @@ pub(crate) enum Fault {
     MuteLinks,
     /// Nothing passes between any two nodes for a while, and no connection ends.
     PartNodes,
+    /// The wall clock of a node jumps, and back after a while.
+    JumpClock,
+    /// The same for Redis.
+    JumpRedisClock,
 }
 
 impl Fault {
@@ -86,16 +90,23 @@ impl Fault {
         Self::CutLinks,
         Self::MuteLinks,
         Self::PartNodes,
+        Self::JumpClock,
+        Self::JumpRedisClock,
     ];
+    /// Those because of which nobody is found dead.
+    pub(crate) const HARMLESS: &[Self] = &[Self::JumpClock, Self::JumpRedisClock];
 
     /// Whether it goes on until it is ended.
     pub(crate) fn lasts(self) -> bool {
-        self.befalls_one() || matches!(self, Self::FreezeRedis | Self::PartNodes)
+        self.befalls_one() || matches!(self, Self::FreezeRedis | Self::PartNodes | Self::JumpRedisClock)
     }
 
     /// Whether it lasts and befalls one node, which another fault then spares.
     pub(crate) fn befalls_one(self) -> bool {
-        matches!(self, Self::Hang | Self::FreezeNode | Self::CutRedis | Self::CutLinks | Self::MuteLinks)
+        matches!(
+            self,
+            Self::Hang | Self::FreezeNode | Self::CutRedis | Self::CutLinks | Self::MuteLinks | Self::JumpClock
+        )
     }
 
     /// Those that may strike while this one lasts: a node at least is left that reaches the store, or the two do not last
@@ -133,8 +144,19 @@ impl Fault {
                 Self::FreezeRedis,
                 Self::RestartRedis,
             ],
+            Self::JumpClock => {
+                &[Self::KillNode, Self::DrainNode, Self::FreezeNode, Self::CutLinks, Self::Hang, Self::JumpRedisClock]
+            }
+            Self::JumpRedisClock => {
+                &[Self::KillNode, Self::DrainNode, Self::FreezeNode, Self::CutRedis, Self::Hang, Self::RestartRedis]
+            }
             _ => &[],
         }
+    }
+
+    /// Whether it needs clocks that can be set.
+    pub(crate) const fn sets_clocks(self) -> bool {
+        matches!(self, Self::JumpClock | Self::JumpRedisClock)
     }
 
     /// All that can befall so many nodes on PostgreSQL.

@@ -4,14 +4,19 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use rand::Rng as _;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{sleep, timeout};
 
 use super::nodes::{REPLY, replying};
 use super::{Fault, Nemesis, felt};
+use crate::clock::Clock;
 use crate::history::{Event, Standing};
 use crate::line::{Line, State};
 use crate::postgres::Postgres;
+
+/// How far a clock jumps, in seconds: further than tokens and proofs forgive.
+const JUMPS_S: [i64; 4] = [-3_600, -60, 60, 3_600];
 
 /// What ends a fault.
 pub(super) type LetGo = Box<dyn FnOnce() + Send>;
@@ -36,6 +41,14 @@ impl Nemesis<'_> {
             Fault::CutRedis => set(one.redis.iter(), State::Cut),
             Fault::CutLinks => set(one.link.iter(), State::Cut),
             Fault::MuteLinks => set(one.link.iter(), State::Mute),
+            Fault::JumpClock => {
+                let pids = one.servers.iter().map(|server| server.pid()).collect();
+                return self.jump(one.clock.clone(), pids, one.name().to_owned());
+            }
+            Fault::JumpRedisClock => {
+                let redis = self.stage.redis.as_ref().context("a single node has no Redis")?;
+                return self.jump(redis.clock.clone(), vec![redis.pid()], "Redis".to_owned());
+            }
             Fault::PartNodes => set(all.iter().filter_map(|node| node.link.as_ref()), State::Silent),
             other => anyhow::bail!("{} does not last", other.name()),
         })
@@ -45,13 +58,30 @@ impl Nemesis<'_> {
     pub(super) fn lasts(&mut self, fault: Fault) -> impl Future<Output = ()> + use<> {
         let (history, lengths) = (Arc::clone(&self.stage.history), self.lengths);
         // Whoever cannot reach the store is to notice: that takes as long as its time limits.
-        let apart = if fault == Fault::Hang { lengths.hang } else { self.apart() };
+        let apart = match fault {
+            Fault::Hang => lengths.hang,
+            // Nobody is found dead because of it: there is time for a verdict.
+            _ if Fault::HARMLESS.contains(&fault) => 2 * self.apart(),
+            _ => self.apart(),
+        };
         async move {
             if fault == Fault::Hang {
                 felt(&history, lengths).await;
             }
             sleep(apart).await;
         }
+    }
+
+    /// The wall clock of these processes, which are called this, jumps.
+    fn jump(&mut self, clock: Option<Clock>, processes: Vec<Option<Pid>>, of: String) -> Result<LetGo> {
+        let clock = clock.with_context(|| format!("{of} has the machine's clock"))?;
+        for process in processes.into_iter().flatten() {
+            anyhow::ensure!(clock.is_of(process)?, "{of} does not have the clock that was made for it");
+        }
+        let ahead_s = JUMPS_S[self.dice.random_range(0..JUMPS_S.len())];
+        self.stage.history.note(&Event::Jumped { of, ahead_s });
+        clock.set(ahead_s)?;
+        Ok(Box::new(clock.right_again()))
     }
 
     /// In the middle of a reply, if there is one soon: it goes on when others may have gone on with it.
