@@ -99,6 +99,7 @@ impl Limits {
         lock_ms: 300,
         hang_ms: 1_000,
         apart_ms: (500, 3_000),
+        slow_ms: 125,
         cluster_ms: Some((500, 2_000, 1_000)),
     };
     /// The server's defaults.
@@ -108,6 +109,7 @@ impl Limits {
         lock_ms: 2_000,
         hang_ms: 30_000,
         apart_ms: (2_000, 8_000),
+        slow_ms: 500,
         cluster_ms: None,
     };
     /// The same, with hangs that leave time for other faults.

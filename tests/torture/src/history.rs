@@ -73,6 +73,8 @@ pub(crate) enum Event {
     Queued { conversation: Uuid },
     /// From now on a wall clock is ahead of the machine's by so many seconds, or behind: a node's, or that of Redis.
     Jumped { of: String, ahead_s: i64 },
+    /// From now on the lines of a node, or all links, are slow by so many milliseconds in each direction.
+    Slowed { of: String, each_way_ms: u64 },
     /// The nemesis does something; what it did before may last.
     Fault { name: String },
     /// It has done it.

@@ -1,15 +1,18 @@
-//! A line between two programs that can be cut, or pass nothing on, in both directions or in one.
+//! A line between two programs that can be cut, be slow, or pass nothing on, in both directions or in one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::way::{Way, carry};
 
 /// What becomes of what comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,12 +20,20 @@ pub(crate) enum State {
     /// It is passed on.
     #[default]
     Open,
+    /// It is passed on after so long.
+    Slow(Duration),
     /// Connections are cut, and new ones at once.
     Cut,
     /// Nothing is passed on, in neither direction.
     Silent,
     /// What the one who was called says is not passed on; what the caller says is.
     Mute,
+}
+
+impl State {
+    fn delay(self) -> Duration {
+        if let Self::Slow(delay) = self { delay } else { Duration::ZERO }
+    }
 }
 
 /// A line. It ends when this is dropped.
@@ -84,8 +95,10 @@ async fn call(caller: TcpStream, port: u16, state: watch::Receiver<State>) {
         let (from_called, to_called) = called.into_split();
         // Whichever side ends first, the other one hears no more.
         tokio::select! {
-            () = pass(from_caller, to_called, state.clone(), |state| state != State::Silent) => {}
-            () = pass(from_called, to_caller, state, |state| state == State::Open) => {}
+            () = carry(to_called, |way| pass(from_caller, way, state.clone(), |state| state != State::Silent)) => {}
+            () = carry(to_caller, |way| {
+                pass(from_called, way, state.clone(), |state| !matches!(state, State::Silent | State::Mute))
+            }) => {}
         }
     };
     tokio::select! {
@@ -94,15 +107,11 @@ async fn call(caller: TcpStream, port: u16, state: watch::Receiver<State>) {
     }
 }
 
-async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut state: watch::Receiver<State>,
-    passes: impl Fn(State) -> bool,
-) {
+async fn pass(mut from: OwnedReadHalf, way: Way, mut state: watch::Receiver<State>, passes: impl Fn(State) -> bool) {
     let mut chunk = vec![0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
-        if state.wait_for(|state| passes(*state)).await.is_err() || to.write_all(&chunk[..read]).await.is_err() {
+        let Ok(delay) = state.wait_for(|state| passes(*state)).await.map(|state| state.delay()) else { return };
+        if !way.send(&chunk[..read], delay).await {
             return;
         }
     }
@@ -110,6 +119,9 @@ async fn pass(
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::time::Instant;
+
     use super::*;
 
     #[tokio::test]
@@ -128,5 +140,21 @@ mod tests {
         assert_eq!(heard, *b"b");
         line.set(State::Cut);
         assert_eq!(caller.read(&mut heard).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_slow_line_is_slow_in_both_directions() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let line = Line::start(listener.local_addr().unwrap().port()).await.unwrap();
+        let mut caller = TcpStream::connect(("127.0.0.1", line.port())).await.unwrap();
+        let (mut called, _) = listener.accept().await.unwrap();
+        let (began, delay) = (Instant::now(), Duration::from_millis(200));
+        let mut heard = [0; 1];
+        line.set(State::Slow(delay));
+        caller.write_all(b"a").await.unwrap();
+        called.read_exact(&mut heard).await.unwrap();
+        called.write_all(b"b").await.unwrap();
+        caller.read_exact(&mut heard).await.unwrap();
+        assert!(began.elapsed() >= 2 * delay);
     }
 }

@@ -38,6 +38,7 @@ mod socket;
 mod stage;
 mod tables;
 mod unsettled;
+mod way;
 
 use std::process::ExitCode;
 

@@ -56,6 +56,8 @@ pub(crate) struct Limits {
     pub hang_ms: u64,
     /// A node stands still, or is cut off, for at least so long and at most so long.
     pub apart_ms: (u64, u64),
+    /// Slow lines are slower by so much in each direction, at most.
+    pub slow_ms: u64,
     /// The time between two heartbeats, until they are stale, and of a lease; nothing means the defaults.
     pub cluster_ms: Option<(u64, u64, u64)>,
 }
@@ -104,6 +106,7 @@ impl Plan {
             most: Duration::from_millis(felt_ms),
             hang: Duration::from_millis(limits.hang_ms),
             apart: (Duration::from_millis(least), Duration::from_millis(most)),
+            slow: Duration::from_millis(limits.slow_ms),
             refusals: 3,
         }
     }

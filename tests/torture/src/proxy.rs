@@ -7,13 +7,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::way::{Way, carry};
 
 /// A part of the statement that stores batches, by which its connections are known.
 const APPEND: &[u8] = b"written_entries";
@@ -28,6 +31,7 @@ struct Orders {
     cut_appends: AtomicUsize,
     done: AtomicUsize,
     hangs: watch::Sender<bool>,
+    delay: watch::Sender<Duration>,
 }
 
 /// A line to PostgreSQL that can be broken. It ends when this is dropped.
@@ -85,6 +89,15 @@ impl Proxy {
         }
     }
 
+    /// Passes everything on after so long; what makes it fast again.
+    pub(crate) fn slow_until_let_go(&self, delay: Duration) -> impl FnOnce() + Send + use<> {
+        let orders = Arc::clone(&self.orders);
+        orders.delay.send_replace(delay);
+        move || {
+            orders.delay.send_replace(Duration::ZERO);
+        }
+    }
+
     /// How many connections were cut as ordered.
     pub(crate) fn done(&self) -> usize {
         self.orders.done.load(Ordering::Relaxed)
@@ -107,6 +120,10 @@ impl Orders {
         taken
     }
 
+    fn delay(&self) -> Duration {
+        *self.delay.borrow()
+    }
+
     async fn passable(&self) {
         // The sender lives as long as these orders.
         let _ = self.hangs.subscribe().wait_for(|hangs| !hangs).await;
@@ -122,12 +139,12 @@ async fn line(client: TcpStream, port: u16, orders: Arc<Orders>) {
     let appends = AtomicBool::new(false);
     // Whichever side ends first, the other one hears no more.
     tokio::select! {
-        () = requests(from_client, to_server, &appends, &orders) => {}
-        () = replies(from_server, to_client, &appends, &orders) => {}
+        () = carry(to_server, |way| requests(from_client, way, &appends, &orders)) => {}
+        () = carry(to_client, |way| replies(from_server, way, &appends, &orders)) => {}
     }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, appends: &AtomicBool, orders: &Orders) {
+async fn requests(mut from: OwnedReadHalf, way: Way, appends: &AtomicBool, orders: &Orders) {
     let (mut chunk, mut seen) = (vec![0; 1 << 16], Vec::new());
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
         orders.passable().await;
@@ -140,16 +157,17 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, appends: &Ato
             appends.store(seen.windows(APPEND.len()).any(|part| part == APPEND), Ordering::Relaxed);
             seen.drain(..seen.len().saturating_sub(APPEND.len()));
         }
-        if to.write_all(&chunk[..read]).await.is_err() {
+        if !way.send(&chunk[..read], orders.delay()).await {
             return;
         }
     }
 }
 
-async fn replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, appends: &AtomicBool, orders: &Orders) {
+async fn replies(mut from: OwnedReadHalf, way: Way, appends: &AtomicBool, orders: &Orders) {
     let (mut chunk, mut waiting, mut eating) = (vec![0; 1 << 16], Vec::new(), false);
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
         orders.passable().await;
+        let mut passed = Vec::new();
         waiting.extend_from_slice(&chunk[..read]);
         while let Some(message) = next_message(&mut waiting) {
             let complete = message[0] == COMMAND_COMPLETE;
@@ -157,11 +175,16 @@ async fn replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, appends: &Atom
             let counts = appends.load(Ordering::Relaxed) || message.ends_with(b"COMMIT\0");
             eating |= complete && counts && orders.take(left);
             if eating && message[0] == READY {
+                // What came before it arrives.
+                way.send(&passed, orders.delay()).await;
                 return;
             }
-            if !eating && to.write_all(&message).await.is_err() {
-                return;
+            if !eating {
+                passed.extend(message);
             }
+        }
+        if !passed.is_empty() && !way.send(&passed, orders.delay()).await {
+            return;
         }
     }
 }

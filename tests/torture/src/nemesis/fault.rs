@@ -59,6 +59,8 @@ pub(crate) enum Fault {
     JumpClock,
     /// The same for Redis.
     JumpRedisClock,
+    /// All lines of a node, or all between nodes, are slow for a while.
+    SlowLines,
 }
 
 impl Fault {
@@ -92,9 +94,10 @@ impl Fault {
         Self::PartNodes,
         Self::JumpClock,
         Self::JumpRedisClock,
+        Self::SlowLines,
     ];
     /// Those because of which nobody is found dead.
-    pub(crate) const HARMLESS: &[Self] = &[Self::JumpClock, Self::JumpRedisClock];
+    pub(crate) const HARMLESS: &[Self] = &[Self::JumpClock, Self::JumpRedisClock, Self::SlowLines];
 
     /// Whether it goes on until it is ended.
     pub(crate) fn lasts(self) -> bool {
@@ -105,7 +108,13 @@ impl Fault {
     pub(crate) fn befalls_one(self) -> bool {
         matches!(
             self,
-            Self::Hang | Self::FreezeNode | Self::CutRedis | Self::CutLinks | Self::MuteLinks | Self::JumpClock
+            Self::Hang
+                | Self::FreezeNode
+                | Self::CutRedis
+                | Self::CutLinks
+                | Self::MuteLinks
+                | Self::JumpClock
+                | Self::SlowLines
         )
     }
 
@@ -150,6 +159,14 @@ impl Fault {
             Self::JumpRedisClock => {
                 &[Self::KillNode, Self::DrainNode, Self::FreezeNode, Self::CutRedis, Self::Hang, Self::RestartRedis]
             }
+            Self::SlowLines => &[
+                Self::KillNode,
+                Self::DrainNode,
+                Self::FreezeNode,
+                Self::FlushRedis,
+                Self::EatReplies,
+                Self::JumpClock,
+            ],
             _ => &[],
         }
     }

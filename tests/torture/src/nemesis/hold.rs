@@ -18,6 +18,9 @@ use crate::postgres::Postgres;
 /// How far a clock jumps, in seconds: further than tokens and proofs forgive.
 const JUMPS_S: [i64; 4] = [-3_600, -60, 60, 3_600];
 
+/// Lines are as slow as they get, or only by such a part of it.
+const SLOWNESS: [u32; 3] = [1, 3, 10];
+
 /// What ends a fault.
 pub(super) type LetGo = Box<dyn FnOnce() + Send>;
 
@@ -49,6 +52,7 @@ impl Nemesis<'_> {
                 let redis = self.stage.redis.as_ref().context("a single node has no Redis")?;
                 return self.jump(redis.clock.clone(), vec![redis.pid()], "Redis".to_owned());
             }
+            Fault::SlowLines => return Ok(self.slow(node)),
             Fault::PartNodes => set(all.iter().filter_map(|node| node.link.as_ref()), State::Silent),
             other => anyhow::bail!("{} does not last", other.name()),
         })
@@ -82,6 +86,28 @@ impl Nemesis<'_> {
         self.stage.history.note(&Event::Jumped { of, ahead_s });
         clock.set(ahead_s)?;
         Ok(Box::new(clock.right_again()))
+    }
+
+    /// All lines of a node, or all between nodes, are slow.
+    fn slow(&mut self, node: usize) -> LetGo {
+        let part = SLOWNESS[self.dice.random_range(0..SLOWNESS.len())];
+        let delay = self.lengths.slow / part;
+        let (one, all) = (&self.stage.nodes[node], &self.stage.nodes);
+        let (of, lines, store) = if self.dice.random() {
+            (one.name(), vec![&one.redis, &one.link], one.store.as_ref())
+        } else {
+            ("all links", all.iter().map(|node| &node.link).collect(), None)
+        };
+        self.stage.history.note(&Event::Slowed {
+            of: of.to_owned(),
+            each_way_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+        });
+        let let_go = set(lines.into_iter().flatten(), State::Slow(delay));
+        let store_let_go = store.map(|store| store.slow_until_let_go(delay));
+        Box::new(move || {
+            let_go();
+            store_let_go.into_iter().for_each(|let_go| let_go());
+        })
     }
 
     /// In the middle of a reply, if there is one soon: it goes on when others may have gone on with it.

@@ -39,6 +39,8 @@ pub(crate) struct Lengths {
     pub hang: Duration,
     /// A node stands still, or is cut off, for at least so long and at most so long.
     pub apart: (Duration, Duration),
+    /// Slow lines are slower by so much in each direction, at most.
+    pub slow: Duration,
     /// Refusals after which clients have felt it.
     pub refusals: usize,
 }
