@@ -18,6 +18,7 @@ use crate::history::{self, Counts, Event};
 use crate::nemesis::{Nemesis, RECOVERY};
 use crate::plan::Plan;
 use crate::postgres::Postgres;
+use crate::pulse::Pulse;
 use crate::rare::Rare;
 use crate::recovery::Recovery;
 use crate::stage::{Setting, Stage};
@@ -51,6 +52,7 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
         nodes: plan.nodes,
     };
     let mut stage = Stage::set(setting, postgres).await?;
+    let pulse = postgres.map(|server| Pulse::start(server.url(&stage.database), stage.history.clone()));
     let over = watch::Sender::new(false);
     let mut clients = cast(&plan, &stage, &over, &mut dice).await?;
     strike_often(&plan, &mut stage, postgres, &mut dice).await?;
@@ -63,7 +65,7 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
         };
         settled?;
     }
-    drop(clients);
+    drop((clients, pulse));
     let backend = if postgres.is_some() { "postgres" } else { "sqlite" };
     stage.strike(postgres).await?;
     let verified = stage.verify().await?;

@@ -75,6 +75,8 @@ pub(crate) enum Event {
     Jumped { of: String, ahead_s: i64 },
     /// From now on the lines of a node, or all links, are slow by so many milliseconds in each direction.
     Slowed { of: String, each_way_ms: u64 },
+    /// For so long the database had answered nobody, or the machine had no time for the campaign.
+    StoodStill { ms: u64 },
     /// The nemesis does something; what it did before may last.
     Fault { name: String },
     /// It has done it.

@@ -3,9 +3,10 @@
 //! [`campaign`] is the play and [`plan`] says what it tries: [`customer`] and [`agent`], who make up the [`cast`] with a
 //! customer who is [`forsaken`], talk to the server over sockets and note in the [`history`] what they did and saw, the
 //! [`nemesis`] breaks things, [`check`] holds history and final [`tables`] against the promises, and [`rare`] counts whether
-//! the events were hit that make a campaign worth something. [`stage`] has the nodes, what lies between them and their [`clock`]s,
-//! [`recovery`] how long conversations of killed nodes waited, [`report`] draws it all, [`audit`] has the program anchor and
-//! verify its chains, and [`unsettled`] says why a campaign does not come to its end. It knows nothing of the server but its
+//! the events were hit that make a campaign worth something. [`stage`] has the nodes, what lies between them and their
+//! [`clock`]s, [`pulse`] whether the machine keeps up, [`recovery`] how long conversations of killed nodes waited,
+//! [`report`] draws it all, [`audit`] has the program anchor and verify its chains, and [`unsettled`] says why a campaign
+//! does not come to its end. It knows nothing of the server but its
 //! protocol, its tables and its log; no promise is kept here.
 //! `docs/RELIABILITY.md` says how to run it and what has been run.
 
@@ -27,6 +28,7 @@ mod output;
 mod plan;
 mod postgres;
 mod proxy;
+mod pulse;
 mod rare;
 mod recovery;
 mod redis;

@@ -118,6 +118,7 @@ pub(crate) const WATCH: &str = "
         END $$;
     CREATE TRIGGER torture AFTER UPDATE OF owner ON conversations FOR EACH ROW
         WHEN (NEW.owner IS NOT NULL) EXECUTE FUNCTION torture.note();
+    CREATE TABLE torture.pulse AS SELECT now() AS at;
     CREATE TABLE torture.verdicts (
         n bigint GENERATED ALWAYS AS IDENTITY, dead text, at timestamptz DEFAULT clock_timestamp());
     CREATE FUNCTION torture.note_verdict() RETURNS trigger LANGUAGE plpgsql AS $$

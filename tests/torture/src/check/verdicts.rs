@@ -11,7 +11,7 @@ const AFTERMATH_MS: u64 = 15_000;
 type Span<'a> = (u64, u64, &'a str);
 
 impl Check<'_> {
-    /// Nobody is found dead while nothing is at work but faults because of which nobody may be.
+    /// Nobody is found dead while nothing is at work but faults because of which nobody may be, and the machine keeps up.
     pub(super) fn verdicts(&mut self) {
         let (harmless, others): (Vec<Span<'_>>, Vec<_>) =
             spans(self.timed).into_iter().partition(|(.., name)| is_harmless(name));
@@ -42,6 +42,7 @@ fn spans(timed: &[(u64, Event)]) -> Vec<Span<'_>> {
     for (at, event) in timed {
         match event {
             Event::Fault { name } => spans.push((*at, u64::MAX, name)),
+            Event::StoodStill { ms } => spans.push((at.saturating_sub(*ms), at + AFTERMATH_MS, "a standstill")),
             Event::FaultEnded { name } => {
                 let begun = spans.iter_mut().rfind(|(_, until, begun)| *until == u64::MAX && begun == name);
                 if let Some((_, until, _)) = begun {
