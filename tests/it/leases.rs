@@ -8,6 +8,7 @@ use onya::cluster::redis::RedisSettings;
 use onya_actors::ports::{Leases as _, Sighting};
 use onya_core::Incarnation;
 use onya_core::cluster::{Lease, Times};
+use onya_servers::redis::sentinel_file;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use redis::{FromRedisValue, Value};
 use tokio::sync::watch;
@@ -136,14 +137,12 @@ impl Failover {
         let password: Vec<&str> =
             ["--requirepass", "s3cret", "--masterauth", "s3cret"].into_iter().chain(user).collect();
         let master = RedisServer::with(&password).await;
-        let port = master.address().port().to_string();
-        let replica = RedisServer::with(&[&password[..], &["--replicaof", "127.0.0.1", &port]].concat()).await;
+        let port = master.address().port();
+        let of_master = ["--replicaof", "127.0.0.1", &port.to_string()];
+        let replica = RedisServer::with(&[&password[..], &of_master].concat()).await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sentinel.conf");
-        let lines = format!(
-            "sentinel monitor onya 127.0.0.1 {port} 1\nsentinel auth-pass onya s3cret\n\
-             sentinel down-after-milliseconds onya 500\nsentinel failover-timeout onya 3000\nrequirepass guard\n"
-        );
+        let lines = sentinel_file(port, 1, 500) + "sentinel auth-pass onya s3cret\nrequirepass guard\n";
         std::fs::write(&file, lines).unwrap();
         let sentinel = RedisServer::with(&[file.to_str().unwrap(), "--sentinel"]).await;
         let failover = Self { master, replica, sentinel, _folder: folder };

@@ -1,5 +1,7 @@
 //! The commands of a private PostgreSQL. As root it runs as somebody else, because it refuses to run as root.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -12,14 +14,25 @@ use crate::process::mortal;
 /// # Errors
 /// `initdb` in the folder `bin` fails.
 pub async fn initdb(bin: &Path, data: &Path) -> Result<()> {
-    std::fs::create_dir(data)?;
-    if is_root() {
-        run(Command::new("chown").arg(user()?).arg(data)).await?;
-    }
+    make_folder(data).await?;
     let mut initdb = unprivileged("KILL")?;
     initdb.arg(bin.join("initdb")).arg("--pgdata").arg(data);
     initdb.args(["--username=onya", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--wal-segsize=1"]);
     run(&mut initdb).await.context("initdb failed")
+}
+
+/// Copies what the server at `port` of this machine holds into the new folder `data`. A server on that is its standby until it
+/// is promoted.
+///
+/// # Errors
+/// `pg_basebackup` in the folder `bin` fails.
+pub async fn base_backup(bin: &Path, data: &Path, port: u16) -> Result<()> {
+    make_folder(data).await?;
+    let mut backup = unprivileged("KILL")?;
+    backup.arg(bin.join("pg_basebackup")).arg("--pgdata").arg(data);
+    backup.args(["--host=127.0.0.1", &format!("--port={port}"), "--username=onya", "--no-password"]);
+    backup.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+    run(&mut backup).await.context("pg_basebackup failed")
 }
 
 /// The server on `data`, at a port of 127.0.0.1 only.
@@ -50,6 +63,16 @@ pub fn server(bin: &Path, data: &Path, port: u16) -> Result<Command> {
 #[must_use]
 pub fn url(port: u16, database: &str) -> String {
     format!("postgres://onya@127.0.0.1:{port}/{database}?sslmode=disable")
+}
+
+/// A new folder of whoever PostgreSQL runs as, and nobody else's.
+async fn make_folder(data: &Path) -> Result<()> {
+    std::fs::create_dir(data)?;
+    std::fs::set_permissions(data, Permissions::from_mode(0o700))?;
+    if is_root() {
+        run(Command::new("chown").arg(user()?).arg(data)).await?;
+    }
+    Ok(())
 }
 
 fn is_root() -> bool {

@@ -50,6 +50,7 @@ pub(crate) async fn run(plan: Plan, postgres: Option<&Postgres>) -> Result<Outco
         variables: plan.variables(),
         faults: &plan.faults,
         nodes: plan.nodes,
+        sentinels: plan.sentinels,
     };
     let mut stage = Stage::set(setting, postgres).await?;
     let pulse = postgres.map(|server| Pulse::start(server.url(&stage.database), stage.history.clone()));
@@ -102,9 +103,9 @@ async fn goes_on(plan: &Plan, stage: &mut Stage, more: usize) -> Result<()> {
     Ok(())
 }
 
-/// Waits until every client has what it wants, and every turn its end.
+/// Waits until every client has what it wants, every turn its end, and every node its lease.
 async fn settle(clients: &mut Clients, source: &Source, stage: &mut Stage) -> Result<()> {
-    while !clients.is_empty() || source.open_turns().await? > 0 {
+    while !clients.is_empty() || source.open_turns().await? > 0 || !stage.has_leases().await {
         // Nothing is heard for a moment, or one more has what it wants.
         clients.next(GLANCE).await;
         stage.look_after().await?;
@@ -117,7 +118,7 @@ fn judge(plan: Plan, backend: &'static str, stage: &Stage, tables: &Tables) -> R
     let (recovery, left_alone) = (Recovery::of(&timed, tables), forsaken::left_alone(&timed));
     let violations = check(&timed, tables, plan.planted.is_none());
     let history: Vec<Event> = timed.into_iter().map(|(_, event)| event).collect();
-    let rare = Rare::of(&history, tables, (&stage.counters, &stage.logged()?), stage.cut());
+    let rare = Rare::of(&history, tables, (&stage.counters, &stage.logged()?), (stage.cut(), stage.failovers()?));
     let entries = tables.entries.values().map(Vec::len).sum();
     Ok(Outcome { backend, counts: stage.history.counts(), entries, rare, recovery, left_alone, violations, plan })
 }
@@ -132,7 +133,8 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { sent, acked, refused, lost, faults, .. } = self.counts;
         let planted = self.plan.planted.as_deref().map(|name| format!(" with {name}")).unwrap_or_default();
-        let nodes = if self.plan.nodes > 1 { format!(", {} nodes", self.plan.nodes) } else { String::new() };
+        let behind = if self.plan.sentinels { " with sentinels" } else { "" };
+        let nodes = if self.plan.nodes > 1 { format!(", {} nodes{behind}", self.plan.nodes) } else { String::new() };
         write!(
             f,
             "{}{nodes}{planted}, seed {}: {faults} faults, {sent} sent, {acked} acked, {refused} refused, {lost} lost, \

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use onya_servers::process::built;
 
 use crate::campaign::{self, Outcome};
-use crate::nemesis::Fault;
+use crate::nemesis::{Fault, Spares};
 use crate::output::say;
 use crate::plan::{Length, Limits, Plan};
 use crate::postgres::Postgres;
@@ -53,6 +53,12 @@ struct RunArgs {
     /// Nodes; more than one have a Redis too
     #[arg(long, default_value_t = 1)]
     nodes: usize,
+    /// Their Redis is a master with a replica and three sentinels, which make it the master when that one is gone
+    #[arg(long)]
+    sentinels: bool,
+    /// PostgreSQL has a standby, for which commits wait
+    #[arg(long)]
+    standby: bool,
     /// Times that each fault strikes
     #[arg(long, default_value_t = 4)]
     rounds: usize,
@@ -141,11 +147,12 @@ pub(crate) fn exit_code(good: bool) -> ExitCode {
 }
 
 async fn run(args: RunArgs) -> Result<ExitCode> {
+    args.check()?;
     let folder = tempfile::Builder::new().prefix("onya-torture.").tempdir()?;
     // The unprivileged user of PostgreSQL must be able to pass.
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
     let postgres = match args.backend {
-        Backend::Postgres => Some(Postgres::create(folder.path()).await?),
+        Backend::Postgres => Some(Postgres::create(folder.path(), args.standby).await?),
         Backend::Sqlite => None,
     };
     let (mut good, mut never_hit) = (true, None);
@@ -197,13 +204,25 @@ fn tell(args: &RunArgs, seed: u64, outcome: Result<Outcome>) -> bool {
 }
 
 impl RunArgs {
-    fn faults(&self, seed: u64) -> Vec<Fault> {
-        let mut all = match self.backend {
-            Backend::Postgres => Fault::of_nodes(self.nodes),
+    /// Refuses what cannot be.
+    fn check(&self) -> Result<()> {
+        anyhow::ensure!(
+            self.nodes > 1 || !self.sentinels,
+            "--sentinels is for several nodes: a single one has no Redis"
+        );
+        anyhow::ensure!(self.backend == Backend::Postgres || !self.standby, "--standby is for PostgreSQL");
+        for fault in &self.faults {
+            let missing = fault.needs(self.spares());
+            anyhow::ensure!(missing.is_none(), "{} needs {}", fault.name(), missing.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let all = match self.backend {
+            Backend::Postgres => Fault::of_nodes(self.nodes, self.spares()),
             Backend::Sqlite => Fault::SQLITE.to_vec(),
         };
-        // Every second long campaign has a customer whose agent never comes back instead: see `Plan::forsakes`.
-        all.retain(|fault| *fault != Fault::JumpClock || self.seconds.is_none() || seed.is_multiple_of(2));
         let wanted = if self.faults.is_empty() { all } else { self.faults.clone() };
         wanted.into_iter().filter(|fault| !self.without.contains(fault)).collect()
     }
@@ -225,9 +244,10 @@ impl RunArgs {
         Ok(Plan {
             seed,
             nodes: self.nodes,
+            sentinels: self.sentinels,
             program,
             planted: self.planted.clone(),
-            faults: self.faults(seed),
+            faults: self.faults(),
             length: self.seconds.map_or(Length::Rounds(self.rounds), |s| Length::Time(Duration::from_secs(s))),
             customers: self.customers,
             agents: self.agents(),
@@ -247,8 +267,9 @@ impl RunArgs {
         let asked = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
         let commit = asked.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
         Some(format!(
-            "| `torture run --nodes {} --seconds {seconds}` | {} | PostgreSQL | {} | {} | {} | {} | {} |",
+            "| `torture run --nodes {} --seconds {seconds}{}` | {} | PostgreSQL | {} | {} | {} | {} | {} |",
             self.nodes,
+            self.behind(),
             commit.trim(),
             outcome.plan.seed,
             counts.faults,
@@ -258,20 +279,30 @@ impl RunArgs {
         ))
     }
 
+    const fn spares(&self) -> Spares {
+        Spares { sentinels: self.sentinels, standby: self.standby }
+    }
+
+    fn behind(&self) -> String {
+        let options = [(self.sentinels, " --sentinels"), (self.standby, " --standby")];
+        options.into_iter().filter_map(|(is_given, option)| is_given.then_some(option)).collect()
+    }
+
     /// The command that runs one seed again.
     fn replay(&self, seed: u64) -> String {
         let names = |faults: Vec<Fault>| faults.into_iter().map(Fault::name).collect::<Vec<_>>().join(",");
         let backend = if self.backend == Backend::Postgres { "postgres" } else { "sqlite" };
         let nodes = if self.nodes > 1 { format!(" --nodes {}", self.nodes) } else { String::new() };
+        let behind = self.behind();
         let length = self.seconds.map_or_else(|| format!("--rounds {}", self.rounds), |s| format!("--seconds {s}"));
         let quick = if self.quick { " --quick" } else { "" };
         let planted = self.planted.as_ref().map(|name| format!(" --planted {name}")).unwrap_or_default();
         format!(
-            "./tests/run exec target/debug/torture run --backend {backend}{nodes} --seeds {seed} {length} \
+            "./tests/run exec target/debug/torture run --backend {backend}{nodes}{behind} --seeds {seed} {length} \
              --customers {} --agents {} --faults {}{quick}{planted} --keep FOLDER",
             self.customers,
             self.agents(),
-            names(self.faults(seed)),
+            names(self.faults()),
         )
     }
 }
@@ -280,5 +311,33 @@ fn seeds(text: &str) -> Result<std::ops::RangeInclusive<u64>, std::num::ParseInt
     match text.split_once("..=") {
         Some((first, last)) => Ok(first.parse()?..=last.parse()?),
         None => text.parse().map(|seed| seed..=seed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(line: &str) -> Result<(), String> {
+        let Command::Run(args) = Cli::parse_from(line.split(' ')).command else { return Err("not a run".to_owned()) };
+        args.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_needs_a_spare_or_a_line_to_redis_is_refused_without() {
+        let sentinels = "torture run --nodes 3 --sentinels";
+        assert_eq!(checked(sentinels), Ok(()));
+        assert_eq!(checked(&format!("{sentinels} --faults fail-over-redis,freeze-redis")), Ok(()));
+        assert_eq!(checked("torture run --nodes 3 --faults cut-redis"), Ok(()));
+        assert_eq!(checked("torture run --standby --faults fail-over-postgres"), Ok(()));
+        for (line, named) in [
+            ("torture run --sentinels", "--sentinels"),
+            ("torture run --nodes 3 --sentinels --faults hang,cut-redis", "cut-redis needs a line"),
+            ("torture run --nodes 3 --faults fail-over-redis", "--sentinels"),
+            ("torture run --nodes 3 --faults fail-over-postgres", "--standby"),
+            ("torture run --backend sqlite --standby", "--standby"),
+        ] {
+            assert!(checked(line).is_err_and(|error| error.contains(named)), "{line}");
+        }
     }
 }

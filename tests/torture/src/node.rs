@@ -14,7 +14,7 @@ use crate::server::{Counters, Launch, Server};
 pub(crate) struct Node {
     /// The line to PostgreSQL.
     pub store: Option<Proxy>,
-    /// The line to Redis.
+    /// The line to Redis; none where sentinels name its own address.
     pub redis: Option<Line>,
     /// The line on which the other nodes reach it.
     pub link: Option<Line>,

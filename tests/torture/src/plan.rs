@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub seed: u64,
     /// More than one only on PostgreSQL.
     pub nodes: usize,
+    /// Whether their Redis is behind sentinels.
+    pub sentinels: bool,
     pub program: PathBuf,
     /// The fault that the program has on purpose; then it is not brought to its end.
     pub planted: Option<String>,

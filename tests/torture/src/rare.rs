@@ -57,10 +57,17 @@ struct OnNodes {
     lost_races: u64,
     /// A fault struck while another one lasted.
     met: u64,
+    /// A replica of Redis became the master; nothing where there are no sentinels.
+    failovers: Option<u64>,
 }
 
 impl Rare {
-    pub(crate) fn of(history: &[Event], tables: &Tables, (counters, log): (&Counters, &str), cut: usize) -> Self {
+    pub(crate) fn of(
+        history: &[Event],
+        tables: &Tables,
+        (counters, log): (&Counters, &str),
+        (cut, failovers): (usize, Option<u64>),
+    ) -> Self {
         let outcome = |name: &str| {
             counters.get(&format!("onya_append_outcomes_total{{outcome=\"{name}\"}}")).copied().unwrap_or_default()
         };
@@ -79,13 +86,14 @@ impl Rare {
             taken_over: count(|turn| turn.outcome.as_deref() == Some("taken_over")),
             resumed: count(|turn| turn.attempt > 1),
             cut: cut as u64,
-            nodes: OnNodes::of(history, tables, log),
+            nodes: OnNodes { failovers, ..OnNodes::of(history, tables, log) },
         }
     }
 
     /// Those that a campaign on this database, or on several nodes, should have hit and has not.
     pub(crate) fn missing(&self, backend: &str, nodes: usize) -> Vec<&'static str> {
-        let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, lost_races, met, .. } = self.nodes;
+        let OnNodes { inherited_reply, moved, drained_reply, verdicts, busy, lost_races, met, failovers, .. } =
+            self.nodes;
         let wanted = if nodes > 1 {
             // A node that was found dead nearly always ends before it has anything to store: a fenced append is luck here.
             vec![
@@ -96,6 +104,7 @@ impl Rare {
                 ("a command refused as busy", busy),
                 ("a lost race for a customer", lost_races),
                 ("a fault while another one lasts", met),
+                ("a failover of Redis", failovers.unwrap_or(1)),
             ]
         } else {
             vec![
@@ -127,6 +136,7 @@ impl OnNodes {
             busy: count(|event| matches!(event, Event::Refused { code, .. } if code == "busy")),
             lost_races: lost_races(history, tables),
             met: met(history),
+            failovers: None,
         }
     }
 }
@@ -196,14 +206,15 @@ impl fmt::Display for Rare {
             "repeated {repeated}, unknown {unknown_stored} stored and {unknown_absent} not, fenced {fenced}, locked {locked}, \
              bisected {bisected}, dead letters {dead_letters}, taken over {taken_over}, resumed {resumed}, cut {cut}"
         )?;
-        let OnNodes { inherited, inherited_reply, moved, drained_reply, verdicts, busy, lost_races, met } = nodes;
-        if *inherited + *moved == 0 {
-            return Ok(());
+        let OnNodes { inherited, inherited_reply, moved, drained_reply, verdicts, busy, lost_races, met, failovers } =
+            nodes;
+        if *inherited + *moved > 0 {
+            write!(
+                f,
+                ", inherited {inherited}, in a reply {inherited_reply}, moved {moved}, drained in a reply {drained_reply}, \
+                 verdicts {verdicts}, busy {busy}, lost races {lost_races}, two faults at once {met}"
+            )?;
         }
-        write!(
-            f,
-            ", inherited {inherited}, in a reply {inherited_reply}, moved {moved}, drained in a reply {drained_reply}, \
-             verdicts {verdicts}, busy {busy}, lost races {lost_races}, two faults at once {met}"
-        )
+        failovers.iter().try_for_each(|count| write!(f, ", failovers of Redis {count}"))
     }
 }

@@ -99,7 +99,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
     let onya = built("onya", "cargo build -p onya")?;
     let planted = built("onya-planted", "cargo build -p onya --features planted --bin onya-planted")?;
-    let postgres = Postgres::create(folder.path()).await?;
+    let postgres = Postgres::create(folder.path(), false).await?;
     let place = (onya.as_path(), folder.path());
     let (first, second) = tokio::join!(holds(&ON_POSTGRES, place, Some(&postgres)), holds(&ON_SQLITE, place, None));
     let mut good = first.context("on postgres")? & second.context("on sqlite")?;
@@ -148,6 +148,7 @@ impl Sound {
         Plan {
             seed,
             nodes: self.nodes,
+            sentinels: false,
             program: program.to_owned(),
             planted: None,
             faults: self.faults.to_vec(),
@@ -166,6 +167,7 @@ async fn catch(fault: &Planted, program: &Path, folder: &Path, postgres: &Postgr
         let plan = Plan {
             seed,
             nodes: fault.nodes,
+            sentinels: false,
             program: program.to_owned(),
             planted: Some(fault.name.to_owned()),
             faults: fault.faults.to_vec(),

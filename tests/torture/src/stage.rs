@@ -54,12 +54,14 @@ pub(crate) struct Setting<'a> {
     pub faults: &'a [Fault],
     /// More than one only on PostgreSQL.
     pub nodes: usize,
+    /// Whether their Redis is behind sentinels.
+    pub sentinels: bool,
 }
 
 impl Stage {
     /// Makes a database and starts the nodes on it.
     pub(crate) async fn set(setting: Setting<'_>, postgres: Option<&Postgres>) -> Result<Self> {
-        let Setting { folder, program, mut variables, faults, nodes } = setting;
+        let Setting { folder, program, mut variables, faults, nodes, sentinels } = setting;
         anyhow::ensure!(!folder.exists(), "{} holds another campaign", folder.display());
         std::fs::create_dir_all(folder)?;
         let history = Arc::new(History::create(&folder.join("history.jsonl"))?);
@@ -84,7 +86,11 @@ impl Stage {
         let sets_clocks = faults.iter().any(|fault| fault.sets_clocks());
         let clocks = if sets_clocks { Some(Clocks::compile(folder).await?) } else { None };
         let clock = |name: &str| clocks.as_ref().map(|clocks| clocks.clock(name)).transpose();
-        let redis = if nodes > 1 { Some(Redis::start(folder, clock("redis")?).await?) } else { None };
+        let redis = match (nodes, sentinels) {
+            (1, _) => None,
+            (_, true) => Some(Redis::start_watched(folder, clock("redis")?).await?),
+            (_, false) => Some(Redis::start_alone(folder, clock("redis")?).await?),
+        };
         let (addresses, counters) = (watch::Sender::new(Vec::new()), Counters::new());
         let mut stage = Self { history, addresses, nodes: Vec::new(), redis, disk, database, counters, auditor };
         let launch = Launch { name: String::new(), program, folder: folder.to_owned(), variables };
@@ -113,10 +119,16 @@ impl Stage {
             store = Some(line);
         }
         if let Some(server) = &self.redis {
-            let (to_redis, to_node) = (Line::start(server.port()).await?, Line::start(0).await?);
-            set("REDIS_URL", format!("redis://127.0.0.1:{}", to_redis.port()));
+            if let Some(port) = server.port() {
+                let to_redis = Line::start(port).await?;
+                set("REDIS_URL", format!("redis://127.0.0.1:{}", to_redis.port()));
+                redis = Some(to_redis);
+            } else {
+                set("REDIS_URL", server.sentinels_url());
+            }
+            let to_node = Line::start(0).await?;
             set("ONYA_CLUSTER__ADVERTISE", format!("127.0.0.1:{}", to_node.port()));
-            (redis, link) = (Some(to_redis), Some(to_node));
+            link = Some(to_node);
         }
         Ok(Node { store, redis, link, clock, launch, servers: Vec::new(), drains: false })
     }
@@ -254,9 +266,20 @@ impl Stage {
         self.nodes.iter().map(|node| node.launch.logged()).collect()
     }
 
+    /// Whether Redis holds the lease of each node, and of nobody else.
+    pub(crate) async fn has_leases(&self) -> bool {
+        let Some(redis) = &self.redis else { return true };
+        redis.leases().await == Some(self.nodes.len())
+    }
+
     /// Commands that were cut off as ordered.
     pub(crate) fn cut(&self) -> usize {
         self.nodes.iter().filter_map(|node| node.store.as_ref()).map(Proxy::done).sum()
+    }
+
+    /// How often a replica of Redis became the master, where there are sentinels.
+    pub(crate) fn failovers(&self) -> Result<Option<u64>> {
+        self.redis.as_ref().map_or(Ok(None), Redis::failovers)
     }
 
     /// Kills all servers, ends what they left running in the database, and hears their logs.

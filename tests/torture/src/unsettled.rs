@@ -54,6 +54,11 @@ pub(crate) async fn why(folder: &Path, stage: &Stage, clients: &Clients, source:
         let addresses: Vec<String> = node.addresses().map(|address| address.to_string()).collect();
         writeln!(told, "{} listens on {addresses:?}, and sees {}", node.name(), node.view().await)?;
     }
+    if let Some(redis) = &stage.redis {
+        let leases =
+            redis.leases().await.map_or_else(|| "has no master".to_owned(), |held| format!("holds {held} leases"));
+        writeln!(told, "Redis {leases}")?;
+    }
     for command in [&["members"][..], &["conversations", "stuck", "--grace", GRACE]] {
         writeln!(told, "onya {}:\n{}", command.join(" "), stage.ask(command).await?)?;
     }

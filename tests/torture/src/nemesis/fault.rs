@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     RestartFast,
     /// PostgreSQL is restarted and recovers from its log.
     RestartImmediate,
+    /// PostgreSQL is stopped for good with what its standby has not heard, and the standby takes its place.
+    FailOverPostgres,
     /// PostgreSQL's processes that serve Onya are ended, most of them.
     EndBackends,
     /// Connections of a node are cut between a commit and its reply.
@@ -47,6 +49,8 @@ pub(crate) enum Fault {
     FreezeRedis,
     /// Redis is emptied.
     FlushRedis,
+    /// The master of Redis is killed with what its replica has not heard, and the sentinels make the replica the master.
+    FailOverRedis,
     /// A node is cut off from Redis for a while.
     CutRedis,
     /// No other node reaches one of them for a while, but it reaches the others.
@@ -61,6 +65,15 @@ pub(crate) enum Fault {
     JumpRedisClock,
     /// All lines of a node, or all between nodes, are slow for a while.
     SlowLines,
+}
+
+/// What there is besides a PostgreSQL and a Redis.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spares {
+    /// A replica of Redis, and sentinels.
+    pub sentinels: bool,
+    /// A standby of PostgreSQL.
+    pub standby: bool,
 }
 
 impl Fault {
@@ -88,6 +101,7 @@ impl Fault {
         Self::RestartRedis,
         Self::FreezeRedis,
         Self::FlushRedis,
+        Self::FailOverRedis,
         Self::CutRedis,
         Self::CutLinks,
         Self::MuteLinks,
@@ -131,19 +145,29 @@ impl Fault {
                 Self::MuteLinks,
                 Self::Hang,
                 Self::RestartImmediate,
+                Self::FailOverPostgres,
             ],
             Self::CutRedis => &[Self::KillNode, Self::FreezeNode, Self::DrainNode, Self::CutLinks, Self::Hang],
             Self::CutLinks | Self::MuteLinks => {
                 &[Self::KillNode, Self::FreezeNode, Self::DrainNode, Self::Hang, Self::FlushRedis, Self::EatReplies]
             }
-            Self::PartNodes => &[Self::KillNode, Self::DrainNode, Self::RestartRedis, Self::Hang, Self::EatReplies],
+            Self::PartNodes => &[
+                Self::KillNode,
+                Self::DrainNode,
+                Self::RestartRedis,
+                Self::FailOverRedis,
+                Self::Hang,
+                Self::EatReplies,
+            ],
             Self::FreezeNode => &[
                 Self::KillNode,
                 Self::DrainNode,
                 Self::CutLinks,
                 Self::RestartRedis,
+                Self::FailOverRedis,
                 Self::FreezeRedis,
                 Self::RestartFast,
+                Self::FailOverPostgres,
             ],
             Self::Hang => &[
                 Self::KillNode,
@@ -152,6 +176,7 @@ impl Fault {
                 Self::MuteLinks,
                 Self::FreezeRedis,
                 Self::RestartRedis,
+                Self::FailOverRedis,
             ],
             Self::JumpClock => {
                 &[Self::KillNode, Self::DrainNode, Self::FreezeNode, Self::CutLinks, Self::Hang, Self::JumpRedisClock]
@@ -177,11 +202,46 @@ impl Fault {
     }
 
     /// All that can befall so many nodes on PostgreSQL.
-    pub(crate) fn of_nodes(nodes: usize) -> Vec<Self> {
-        if nodes == 1 { Self::POSTGRES.to_vec() } else { [Self::POSTGRES, Self::NODES, Self::NETWORK].concat() }
+    pub(crate) fn of_nodes(nodes: usize, spares: Spares) -> Vec<Self> {
+        let mut all =
+            if nodes == 1 { Self::POSTGRES.to_vec() } else { [Self::POSTGRES, Self::NODES, Self::NETWORK].concat() };
+        all.push(Self::FailOverPostgres);
+        all.retain(|fault| fault.needs(spares).is_none());
+        all
+    }
+
+    /// What is missing for it.
+    pub(crate) const fn needs(self, spares: Spares) -> Option<&'static str> {
+        match self {
+            Self::CutRedis if spares.sentinels => {
+                Some("a line to Redis, and sentinels name the address of the master itself")
+            }
+            Self::FailOverRedis if !spares.sentinels => Some("a replica of Redis: --sentinels"),
+            Self::FailOverPostgres if !spares.standby => Some("a standby of PostgreSQL: --standby"),
+            _ => None,
+        }
     }
 
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_to_redis_is_cut_where_there_is_one_and_a_failover_needs_sentinels() {
+        let redis = [Fault::RestartRedis, Fault::FreezeRedis, Fault::FlushRedis];
+        for (sentinels, can, cannot) in
+            [(false, Fault::CutRedis, Fault::FailOverRedis), (true, Fault::FailOverRedis, Fault::CutRedis)]
+        {
+            let spares = Spares { sentinels, standby: sentinels };
+            let all = Fault::of_nodes(3, spares);
+            assert_eq!(all.contains(&Fault::FailOverPostgres), sentinels);
+            assert!(redis.iter().all(|fault| all.contains(fault)) && all.contains(&can) && !all.contains(&cannot));
+            assert!(can.needs(spares).is_none() && cannot.needs(spares).is_some());
+        }
     }
 }

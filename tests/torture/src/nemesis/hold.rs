@@ -32,8 +32,7 @@ impl Nemesis<'_> {
             Fault::FreezeNode => return self.freeze(node, postgres).await,
             Fault::FreezeRedis => {
                 let redis = self.stage.redis.as_ref().context("a single node has no Redis")?;
-                redis.signal(Signal::STOP);
-                let pid = redis.pid();
+                let pid = redis.stand_still().await?;
                 Box::new(move || goes_on(pid))
             }
             Fault::Hang => {
@@ -50,7 +49,7 @@ impl Nemesis<'_> {
             }
             Fault::JumpRedisClock => {
                 let redis = self.stage.redis.as_ref().context("a single node has no Redis")?;
-                return self.jump(redis.clock.clone(), vec![redis.pid()], "Redis".to_owned());
+                return self.jump(redis.clock.clone(), redis.pids(), "Redis".to_owned());
             }
             Fault::SlowLines => return Ok(self.slow(node)),
             Fault::PartNodes => set(all.iter().filter_map(|node| node.link.as_ref()), State::Silent),

@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use tokio::time::{sleep, timeout};
 
-pub(crate) use self::fault::Fault;
+pub(crate) use self::fault::{Fault, Spares};
 pub(crate) use self::store::OURS;
 use crate::history::{Event, History};
 use crate::postgres::Postgres;
@@ -107,7 +107,7 @@ impl<'a> Nemesis<'a> {
             Fault::Namesake => self.namesake(node).await,
             Fault::LockFile => self.lock_file().await,
             Fault::DiskFull if postgres.is_none() => self.fill_small_disk().await,
-            Fault::RestartRedis | Fault::FlushRedis => self.forget(fault).await,
+            Fault::RestartRedis | Fault::FlushRedis | Fault::FailOverRedis => self.forget(fault).await,
             _ => {
                 let postgres = postgres.with_context(|| format!("{} is a fault of PostgreSQL", fault.name()))?;
                 if fault.lasts() {

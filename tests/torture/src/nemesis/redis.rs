@@ -11,6 +11,7 @@ impl Nemesis<'_> {
         match fault {
             Fault::RestartRedis => redis.restart(away).await,
             Fault::FlushRedis => redis.flush().await,
+            Fault::FailOverRedis => redis.fail_over(away).await,
             other => anyhow::bail!("{} is no fault of Redis", other.name()),
         }
     }

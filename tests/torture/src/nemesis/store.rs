@@ -21,6 +21,10 @@ impl Nemesis<'_> {
         match fault {
             Fault::RestartFast => postgres.restart(Stop::Fast).await,
             Fault::RestartImmediate => postgres.restart(Stop::Immediate).await,
+            Fault::FailOverPostgres => {
+                let unheard = self.apart() / 2;
+                postgres.fail_over(unheard).await
+            }
             Fault::EndBackends => {
                 let mut control = postgres.control(&self.stage.database).await?;
                 execute(&mut control, format!("SELECT pg_terminate_backend(pid) FROM {OURS} AND random() < 0.7")).await

@@ -1,25 +1,28 @@
-//! A PostgreSQL of our own, on a small disk, to be restarted, stopped, cut off and filled.
+//! A cluster of PostgreSQL on a small disk of its own, and the server on it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use onya_servers::free_port;
-use onya_servers::postgres::{initdb, server, url};
+use onya_servers::postgres::{base_backup, initdb, server, url};
 use onya_servers::process::{Kin, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-use crate::disk::{Disk, is_root};
+use crate::disk::Disk;
 
-/// Size of the disk: an empty cluster takes 40 MiB, a campaign's tables a few more.
+/// Size of the disk: an empty cluster takes 40 MiB, a campaign's tables a few more, and what a standby may still need up to
+/// 64.
 const DISK_MIB: usize = 400;
+/// A standby finds again what it has missed, and soon.
+const STREAMED: [&str; 4] = ["-c", "wal_keep_size=64MB", "-c", "wal_retrieve_retry_interval=100ms"];
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// A running server.
-pub(crate) struct Postgres {
+/// A cluster and its server.
+pub(super) struct Cluster {
     folder: PathBuf,
     bin: PathBuf,
     disk: Disk,
@@ -36,55 +39,65 @@ pub(crate) enum Stop {
     Immediate,
 }
 
-impl Postgres {
-    /// Makes a cluster below `folder` and starts it.
-    pub(crate) async fn create(folder: &Path) -> Result<Self> {
-        let bin = bin()?;
-        if !is_root() {
-            bail!("the campaigns on PostgreSQL mount a small disk for it and need root: sudo ./tests/run faults");
-        }
+impl Cluster {
+    /// Makes an empty cluster below `folder` and starts it.
+    pub(super) async fn create(bin: &Path, folder: &Path) -> Result<Self> {
         let disk = Disk::mount(folder, DISK_MIB)?;
-        let data = disk.path().join("postgres");
-        initdb(&bin, &data).await?;
-        let port = free_port()?;
-        let process = Mutex::new(launch(&disk, &bin, folder, port)?);
-        let postgres = Self { folder: folder.to_owned(), bin, disk, port, process };
-        postgres.ready().await?;
-        Ok(postgres)
+        initdb(bin, &data(&disk)).await?;
+        Self::start(bin, folder, disk).await
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    /// Makes a standby of the server at a port.
+    pub(super) async fn follow(bin: &Path, folder: &Path, primary: u16) -> Result<Self> {
+        std::fs::create_dir(folder)?;
+        let disk = Disk::mount(folder, DISK_MIB)?;
+        base_backup(bin, &data(&disk), primary).await?;
+        Self::start(bin, folder, disk).await
+    }
+
+    /// Becomes a standby of the server at a port, whatever it was before it was stopped.
+    pub(super) async fn follow_anew(&self, primary: u16) -> Result<()> {
+        let mut process = self.process.lock().await;
+        std::fs::remove_dir_all(data(&self.disk))?;
+        base_backup(&self.bin, &data(&self.disk), primary).await?;
+        *process = launch(&self.disk, &self.bin, &self.folder, self.port)?;
+        drop(process);
+        self.ready().await
+    }
+
+    async fn start(bin: &Path, folder: &Path, disk: Disk) -> Result<Self> {
+        let port = free_port()?;
+        let process = Mutex::new(launch(&disk, bin, folder, port)?);
+        let cluster = Self { folder: folder.to_owned(), bin: bin.to_owned(), disk, port, process };
+        cluster.ready().await?;
+        Ok(cluster)
+    }
+
+    pub(super) const fn port(&self) -> u16 {
         self.port
     }
 
-    pub(crate) const fn disk(&self) -> &Disk {
+    pub(super) const fn disk(&self) -> &Disk {
         &self.disk
     }
 
-    /// The address of a database, past every proxy.
-    pub(crate) fn url(&self, database: &str) -> String {
-        url(self.port, database)
+    /// A session of ours with this server, whatever it is.
+    pub(super) async fn session(&self) -> Result<PgConnection> {
+        Ok(PgConnection::connect(&url(self.port, "postgres")).await?)
     }
 
-    /// A session of ours, past every proxy.
-    pub(crate) async fn control(&self, database: &str) -> Result<PgConnection> {
-        Ok(PgConnection::connect(&self.url(database)).await?)
-    }
-
-    /// Stops it and starts it again.
-    pub(crate) async fn restart(&self, stop: Stop) -> Result<()> {
+    /// Stops the server.
+    pub(super) async fn stop(&self, stop: Stop) -> Result<()> {
         let mut process = self.process.lock().await;
         process.signal(match stop {
             Stop::Fast => Signal::INT,
             Stop::Immediate => Signal::QUIT,
         });
-        process.ended().await?;
-        drop(process);
-        self.start_if_ended().await
+        process.ended().await
     }
 
     /// A server that could not go on, for want of space say, is started again as its operator would.
-    pub(crate) async fn start_if_ended(&self) -> Result<()> {
+    pub(super) async fn start_if_ended(&self) -> Result<()> {
         let mut process = self.process.lock().await;
         if process.has_ended() {
             *process = launch(&self.disk, &self.bin, &self.folder, self.port)?;
@@ -94,7 +107,7 @@ impl Postgres {
     }
 
     /// Sends a signal to the server and to all of its processes.
-    pub(crate) async fn signal_all(&self, signal: Signal) -> Result<()> {
+    pub(super) async fn signal_all(&self, signal: Signal) -> Result<()> {
         let main = self.process.lock().await.pid().context("PostgreSQL has ended")?;
         for pid in children(main)?.into_iter().chain([main]) {
             // A backend may end at any time.
@@ -105,7 +118,7 @@ impl Postgres {
 
     async fn ready(&self) -> Result<()> {
         let start = Instant::now();
-        while self.control("postgres").await.is_err() {
+        while self.session().await.is_err() {
             if self.process.lock().await.has_ended() || start.elapsed() > PATIENCE {
                 let log = std::fs::read_to_string(self.folder.join("postgres.log")).unwrap_or_default();
                 bail!("PostgreSQL does not come up:\n{log}");
@@ -116,24 +129,14 @@ impl Postgres {
     }
 }
 
-/// Runs one statement.
-pub(crate) async fn execute(connection: &mut PgConnection, statement: String) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
-    Ok(())
-}
-
-fn bin() -> Result<PathBuf> {
-    let Some(bin) = std::env::var_os("TEST_PG_BIN").map(PathBuf::from) else {
-        bail!(
-            "TEST_PG_BIN is not set, the folder with initdb and postgres: run ./tests/run faults, or eval \"$(./tests/run setup)\""
-        );
-    };
-    anyhow::ensure!(bin.join("initdb").exists(), "{} has no initdb: apt-get install postgresql", bin.display());
-    Ok(bin)
+fn data(disk: &Disk) -> PathBuf {
+    disk.path().join("postgres")
 }
 
 fn launch(disk: &Disk, bin: &Path, folder: &Path, port: u16) -> Result<Kin> {
-    Kin::start(server(bin, &disk.path().join("postgres"), port)?, &folder.join("postgres.log"))
+    let mut command = server(bin, &data(disk), port)?;
+    command.args(STREAMED);
+    Kin::start(command, &folder.join("postgres.log"))
 }
 
 /// The processes whose parent is this one.
