@@ -25,6 +25,9 @@ use crate::system::System;
 /// Crashes in the window of the durable counter after which a conversation is withdrawn from the model.
 const CRASHES_TO_QUARANTINE: u32 = 2;
 
+/// Longest time until a timer looks at the clock again: the clock by which it was set may have been wrong.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
 /// What a conversation's actor is told.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -362,7 +365,8 @@ impl Conversation {
             return;
         }
         self.disarm();
-        let handle = self.myself.send_after(Duration::from_millis(at.since_ms(now)), || Message::Wake);
+        let sleep = Duration::from_millis(at.since_ms(now)).min(LONGEST_SLEEP);
+        let handle = self.myself.send_after(sleep, || Message::Wake);
         self.timer = Some((at, handle));
     }
 

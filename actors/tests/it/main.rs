@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod checks;
+mod clocks;
 mod cluster;
 mod control;
 mod erasure;
