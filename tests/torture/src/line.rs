@@ -11,6 +11,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::way::{Way, carry};
 
@@ -24,6 +25,8 @@ pub(crate) enum State {
     Slow(Duration),
     /// Connections are cut, and new ones at once.
     Cut,
+    /// Connections are cut, and new ones when they are so old.
+    Brief(Duration),
     /// Nothing is passed on, in neither direction.
     Silent,
     /// What the one who was called says is not passed on; what the caller says is.
@@ -86,7 +89,7 @@ impl Line {
 }
 
 async fn call(caller: TcpStream, port: u16, state: watch::Receiver<State>) {
-    let mut cut = state.clone();
+    let (mut cut, brief) = (state.clone(), state.clone());
     let passes = async {
         let Ok(called) = TcpStream::connect(("127.0.0.1", port)).await else { return };
         // Small packets are what this line is made of; without the option they only wait longer.
@@ -104,6 +107,22 @@ async fn call(caller: TcpStream, port: u16, state: watch::Receiver<State>) {
     tokio::select! {
         () = passes => {}
         _ = cut.wait_for(|state| *state == State::Cut) => {}
+        () = ends_soon(brief) => {}
+    }
+}
+
+/// Until the connection is old enough for a line that cuts them.
+async fn ends_soon(mut state: watch::Receiver<State>) {
+    loop {
+        // A line that is gone takes its connections with it.
+        let Ok(is_brief) = state.wait_for(|state| matches!(state, State::Brief(_))).await.map(|state| *state) else {
+            return;
+        };
+        let State::Brief(age) = is_brief else { continue };
+        sleep(age).await;
+        if *state.borrow() == is_brief {
+            return;
+        }
     }
 }
 
@@ -123,6 +142,26 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_flaps_ends_each_connection_and_an_open_one_none() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let line = Line::start(listener.local_addr().unwrap().port()).await.unwrap();
+        let open = line.set_until_let_go(State::Brief(Duration::from_millis(20)));
+        for _ in 0..3 {
+            let mut caller = TcpStream::connect(("127.0.0.1", line.port())).await.unwrap();
+            let _called = listener.accept().await.unwrap();
+            assert_eq!(caller.read(&mut [0]).await.unwrap_or_default(), 0, "it has ended");
+        }
+        open();
+        let mut caller = TcpStream::connect(("127.0.0.1", line.port())).await.unwrap();
+        let (mut called, _) = listener.accept().await.unwrap();
+        for _ in 0..50 {
+            caller.write_all(b"still").await.unwrap();
+            called.read_exact(&mut [0; 5]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
 
     #[tokio::test]
     async fn a_mute_line_passes_one_direction_on_and_a_cut_one_ends() {

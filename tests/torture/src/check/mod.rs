@@ -16,7 +16,7 @@
 //! | 12 | no reader is brought to less than it had been shown or told before, on whatever node | `readers` |
 //! | 13 | no conversation is taken from an owner that lives and has not given it up, and an epoch has one owner | `owners` |
 //! | 14 | assignments never overlap: one party is in control at a time, and each hand-over names the version it changes | `control` |
-//! | 15 | nobody is found dead because a clock jumps or a line is slow | `verdicts` |
+//! | 15 | nobody is found dead because of Redis, links or clocks | `verdicts` |
 //!
 //! The other promises are checked elsewhere: the text of a reply by `tests/it`, memory by the load client.
 

@@ -59,6 +59,8 @@ pub(crate) enum Fault {
     MuteLinks,
     /// Nothing passes between any two nodes for a while, and no connection ends.
     PartNodes,
+    /// The other nodes' links to one, and its connections to Redis, are cut again and again for a while.
+    FlapLines,
     /// The wall clock of a node jumps, and back after a while.
     JumpClock,
     /// The same for Redis.
@@ -96,7 +98,7 @@ impl Fault {
     /// Those of several nodes that befall nodes.
     pub(crate) const NODES: &[Self] =
         &[Self::KillNode, Self::KillMost, Self::KillAll, Self::FreezeNode, Self::DrainNode, Self::RollingRestart];
-    /// Those of several nodes that befall Redis and the lines between nodes.
+    /// Those of several nodes that befall Redis, the lines between nodes, and clocks: because of them nobody is found dead.
     pub(crate) const NETWORK: &[Self] = &[
         Self::RestartRedis,
         Self::FreezeRedis,
@@ -106,12 +108,11 @@ impl Fault {
         Self::CutLinks,
         Self::MuteLinks,
         Self::PartNodes,
+        Self::FlapLines,
         Self::JumpClock,
         Self::JumpRedisClock,
         Self::SlowLines,
     ];
-    /// Those because of which nobody is found dead.
-    pub(crate) const HARMLESS: &[Self] = &[Self::JumpClock, Self::JumpRedisClock, Self::SlowLines];
 
     /// Whether it goes on until it is ended.
     pub(crate) fn lasts(self) -> bool {
@@ -127,6 +128,7 @@ impl Fault {
                 | Self::CutRedis
                 | Self::CutLinks
                 | Self::MuteLinks
+                | Self::FlapLines
                 | Self::JumpClock
                 | Self::SlowLines
         )
@@ -148,7 +150,7 @@ impl Fault {
                 Self::FailOverPostgres,
             ],
             Self::CutRedis => &[Self::KillNode, Self::FreezeNode, Self::DrainNode, Self::CutLinks, Self::Hang],
-            Self::CutLinks | Self::MuteLinks => {
+            Self::CutLinks | Self::MuteLinks | Self::FlapLines => {
                 &[Self::KillNode, Self::FreezeNode, Self::DrainNode, Self::Hang, Self::FlushRedis, Self::EatReplies]
             }
             Self::PartNodes => &[

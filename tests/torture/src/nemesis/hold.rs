@@ -2,6 +2,7 @@
 //! that another one can strike meanwhile.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rand::Rng as _;
@@ -20,6 +21,9 @@ const JUMPS_S: [i64; 4] = [-3_600, -60, 60, 3_600];
 
 /// Lines are as slow as they get, or only by such a part of it.
 const SLOWNESS: [u32; 3] = [1, 3, 10];
+
+/// Connections on lines that flap get so old, or up to nine times as old.
+const FLAPS: Duration = Duration::from_millis(100);
 
 /// What ends a fault.
 pub(super) type LetGo = Box<dyn FnOnce() + Send>;
@@ -52,6 +56,10 @@ impl Nemesis<'_> {
                 return self.jump(redis.clock.clone(), redis.pids(), "Redis".to_owned());
             }
             Fault::SlowLines => return Ok(self.slow(node)),
+            Fault::FlapLines => {
+                let age = FLAPS * self.dice.random_range(1..=9);
+                set(one.redis.iter().chain(&one.link), State::Brief(age))
+            }
             Fault::PartNodes => set(all.iter().filter_map(|node| node.link.as_ref()), State::Silent),
             other => anyhow::bail!("{} does not last", other.name()),
         })
@@ -63,8 +71,8 @@ impl Nemesis<'_> {
         // Whoever cannot reach the store is to notice: that takes as long as its time limits.
         let apart = match fault {
             Fault::Hang => lengths.hang,
-            // Nobody is found dead because of it: there is time for a verdict.
-            _ if Fault::HARMLESS.contains(&fault) => 2 * self.apart(),
+            // There is time for somebody to be found dead because of it.
+            Fault::JumpClock | Fault::JumpRedisClock | Fault::SlowLines | Fault::FlapLines => 2 * self.apart(),
             _ => self.apart(),
         };
         async move {
