@@ -53,6 +53,15 @@ impl Registry {
         self.staff().keys().copied().collect()
     }
 
+    fn staff_left(&self, id: ParticipantId) {
+        if let Entry::Occupied(mut sockets) = self.staff().entry(id) {
+            *sockets.get_mut() -= 1;
+            if *sockets.get() == 0 {
+                sockets.remove();
+            }
+        }
+    }
+
     fn staff(&self) -> MutexGuard<'_, BTreeMap<ParticipantId, usize>> {
         self.staff.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,11 +99,8 @@ impl Drop for Registration {
         self.registry.queues.remove(&self.number);
         self.registry.left.notify_one();
         let (id, role) = self.who;
-        if let Entry::Occupied(mut sockets) = self.registry.staff().entry(id) {
-            *sockets.get_mut() -= 1;
-            if *sockets.get() == 0 {
-                sockets.remove();
-            }
+        if role.is_staff() {
+            self.registry.staff_left(id);
         }
         metrics::gauge!("onya_connections", "role" => role_name(role)).decrement(1.0);
     }
