@@ -88,10 +88,10 @@ DECLARE
     rights text[][] := ARRAY[
         ['schema_migrations', 'SELECT', ''],
         ['meta', 'SELECT, INSERT', 'history_epoch'],
-        ['members', 'SELECT, INSERT', 'state standing heartbeat_at sockets conversations'],
+        ['members', 'SELECT, INSERT', 'state standing heartbeat_at sockets conversations agents'],
         ['suspicions', 'SELECT, INSERT, UPDATE, DELETE', ''],
         ['conversations', 'SELECT, INSERT', 'owner epoch nonce last_seq control control_version closed_at turn_seq '
-                          'turn_attempt next_deadline snapshot snapshot_seq link moved searched_seq erased_at'],
+                          'turn_attempt next_deadline owed_by snapshot snapshot_seq link moved searched_seq erased_at'],
         -- An erasure replaces a body and takes its salt; positions and links stay as they are.
         ['entries', 'SELECT, INSERT', 'body salt erased'],
         ['turns', 'SELECT, INSERT', 'attempt outcome ended_seq'],

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use onya_core::conversation::Outcome;
-use onya_protocol::Control;
+use onya_protocol::{Control, ErrorCode};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
@@ -167,12 +167,21 @@ async fn the_maintaining_role_moves_the_schema_and_keeps_up_the_partitions_while
     let node = roles.as_role(&roles.serve).start().await;
     let mut customer = ChatClient::visit(&node).await;
     let maintaining = roles.as_role(&roles.maintain);
-    for arguments in [&["maintain"][..], &["migrate", "down"], &["migrate", "up"]] {
+    let run = async |arguments: &[&str]| {
         let output = maintaining.run(arguments).await;
         assert!(output.status.success(), "{arguments:?}: {output:?}");
-        let said = customer.say("Are you there?").await;
-        assert_eq!(customer.answered(said.seq).await.0, Outcome::Final);
-    }
+    };
+    run(&["maintain"]).await;
+    let said = customer.say("Are you there?").await;
+    assert_eq!(customer.answered(said.seq).await.0, Outcome::Final);
+    // A step below what the server needs: it stores nothing, and says so.
+    run(&["migrate", "down"]).await;
+    let id = customer.command(json!({"type": "say", "text": "And now?"})).await;
+    assert_eq!(customer.refusal(&id).await.code, ErrorCode::Busy);
+    run(&["migrate", "up"]).await;
+    roles.apply().await;
+    let said = customer.say("And again?").await;
+    assert_eq!(customer.answered(said.seq).await.0, Outcome::Final);
     drop(node);
     roles.end().await;
 }
