@@ -5,7 +5,7 @@
 STAGES=(fmt clippy doc web test faults simulation client k6 browser deploy)
 TOTAL_BUDGET_SECONDS=1500
 SETUP_BUDGET_SECONDS=120
-declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=150 [doc]=30 [web]=40 [test]=610 [faults]=150 [simulation]=130 [client]=140 [k6]=10 [browser]=80 [deploy]=30)
+declare -A BUDGET_SECONDS=([fmt]=10 [clippy]=150 [doc]=30 [web]=40 [test]=600 [faults]=150 [simulation]=140 [client]=140 [k6]=10 [browser]=80 [deploy]=30)
 declare -A PURPOSE=(
   [fmt]='cargo fmt --all --check'
   [clippy]='cargo clippy on every target, warnings are errors'
