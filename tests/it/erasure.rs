@@ -33,9 +33,14 @@ fn supervisor(node: &TestNode) -> String {
     node.token(&["--role", "supervisor", "--name", "Grace"])
 }
 
+/// Busy for a moment, if its row is locked just then: nothing has happened, and it is asked again.
 async fn erase(node: &TestNode, token: &str, visitor: &Visitor, key: &str) -> Answer {
     let path = format!("/v1/conversations/{}/erase", visitor.conversation);
-    node.post(&path, (token, key), json!({})).await
+    eventually(async || {
+        let answer = node.post(&path, (token, key), json!({})).await;
+        (answer.status != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+    })
+    .await
 }
 
 /// The tables in which the words stand, and the files of the embedded database.
@@ -257,12 +262,7 @@ async fn a_node_that_is_killed_in_the_middle_has_erased_all_or_nothing(backend: 
         assert_eq!(erased, if is_erased { log.len() - 1 } else { 0 }, "all or nothing; words are in {left:?}");
         assert!(is_erased || !answered, "what was acknowledged is done");
         cut_short += usize::from(!answered);
-        // Busy for a moment, if its row is locked just then: nothing has happened, and it is to be asked again.
-        let retried = eventually(async || {
-            let answer = erase(&node, &token, &visitor, "wipe").await;
-            (answer.status != StatusCode::SERVICE_UNAVAILABLE).then(|| answer.ok())
-        });
-        let retried = retried.await;
+        let retried = erase(&node, &token, &visitor, "wipe").await.ok();
         assert_eq!(retried["repeated"], is_erased);
         assert_eq!(places(backend, &node).await, Vec::<String>::new());
     }
