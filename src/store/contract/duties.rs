@@ -76,9 +76,8 @@ pub(super) async fn a_customer_who_waits_for_an_agent_who_is_nowhere_is_found(ba
     assert_eq!(forsaken(&b, &[]).await, [], "the owner sees to it");
     a.log.release(&[(talk.id(), talk.fence)]).await.unwrap();
     assert_eq!(forsaken(&a, &[]).await, [(talk.id(), agent.id, false)]);
-    let again = a.claim(talk.id()).await;
+    let mut again = a.claim(talk.id()).await;
     assert_eq!(forsaken(&a, &[]).await, [(talk.id(), agent.id, true)]);
-    let mut again = again;
     let lost = again.signal(Signal::AgentLost { agent: agent.id });
     again.must_store(lost).await;
     assert_eq!(forsaken(&a, &[]).await, []);
