@@ -105,3 +105,37 @@ pub fn built(name: &str, how: &str) -> Result<PathBuf> {
     let found = folders.map(|folder| folder.join(name)).find(|path| path.exists());
     found.with_context(|| format!("{name} is missing beside {}: {how}", own.display()))
 }
+
+/// The processes whose parent is this one, as far as they have not ended by then.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn children(parent: Pid) -> Result<Vec<Pid>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let path = entry?.path();
+        let Some(pid) = path.file_name().and_then(|name| name.to_str()?.parse().ok()).and_then(Pid::from_raw) else {
+            continue;
+        };
+        let Ok(stat) = std::fs::read_to_string(path.join("stat")) else { continue };
+        if parent_of(&stat) == Some(parent.as_raw_nonzero().get()) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
+/// The fourth field of `stat`; the second may hold spaces and brackets.
+fn parent_of(stat: &str) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parent_is_read_past_a_name_with_brackets() {
+        assert_eq!(parent_of("12 (a) b (c)) S 7 12 12 0"), Some(7));
+    }
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use onya_servers::free_port;
 use onya_servers::postgres::{base_backup, initdb, server, url};
-use onya_servers::process::{Kin, PATIENCE};
-use rustix::process::{Pid, Signal, kill_process};
+use onya_servers::process::{Kin, PATIENCE, children};
+use rustix::process::{Signal, kill_process};
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
@@ -137,21 +137,4 @@ fn launch(disk: &Disk, bin: &Path, folder: &Path, port: u16) -> Result<Kin> {
     let mut command = server(bin, &data(disk), port)?;
     command.args(STREAMED);
     Kin::start(command, &folder.join("postgres.log"))
-}
-
-/// The processes whose parent is this one.
-fn children(parent: Pid) -> Result<Vec<Pid>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let path = entry?.path();
-        let Some(pid) = path.file_name().and_then(|name| name.to_str()?.parse().ok()).and_then(Pid::from_raw) else {
-            continue;
-        };
-        let Ok(stat) = std::fs::read_to_string(path.join("stat")) else { continue };
-        let parent_of = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
-        if parent_of == Some(parent.as_raw_nonzero().get()) {
-            found.push(pid);
-        }
-    }
-    Ok(found)
 }
