@@ -29,8 +29,8 @@ impl Deadlines {
     }
 
     /// From now on the clock for the gap runs.
-    pub(super) fn content_came(&mut self) {
-        self.content = Instant::now() + Duration::from_millis(self.clocks.gap_ms);
+    pub(super) fn content_came(&mut self, now: Instant) {
+        self.content = now + Duration::from_millis(self.clocks.gap_ms);
     }
 
     /// When the next content is due at the latest.

@@ -1,19 +1,24 @@
 //! A stream written as straight-line code: the code runs only while the stream is polled and is dropped with it, so
 //! calling an answer off needs no signal, no task and no cleanup.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 use onya_actors::ports::{ModelEnd, ModelEvent};
+use pin_project_lite::pin_project;
 
-/// Where an answer's text goes: a place for one piece, shared by the code and the stream that polls it.
-pub(super) struct Texts(Place);
+thread_local! {
+    /// The piece on its way from the code to the stream that is polling it on this thread. Empty between two polls: a place
+    /// of its own for each answer would be one more piece of memory to fetch for every token.
+    static PIECE: Cell<Option<String>> = const { Cell::new(None) };
+}
 
-type Place = Arc<Mutex<Option<String>>>;
+/// Where an answer's text goes: to the stream that polls the code. Only for code that runs in that poll.
+pub(super) struct Texts(());
 
 impl Texts {
     /// Hands over a piece of text and waits until it is taken; an empty piece is not sent.
@@ -21,14 +26,11 @@ impl Texts {
         if text.is_empty() {
             return;
         }
-        *lock(&self.0) = Some(text);
+        PIECE.set(Some(text));
+        let mut taken = false;
         // No waker: whoever takes the text polls this code again.
-        poll_fn(|_| if lock(&self.0).is_none() { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|_| if std::mem::replace(&mut taken, true) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
-}
-
-fn lock(place: &Place) -> MutexGuard<'_, Option<String>> {
-    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The stream of what `work` sends and then its end, exactly once.
@@ -37,35 +39,43 @@ where
     W: FnOnce(Texts) -> F,
     F: Future<Output = ModelEnd> + Send + 'static,
 {
-    let place = Place::default();
-    let mut feed = Feed { work: Some(Box::pin(work(Texts(Arc::clone(&place))))), place, end: None };
-    stream::poll_fn(move |context| feed.poll(context)).boxed()
+    Feed { work: Some(work(Texts(()))), end: None }.boxed()
 }
 
-struct Feed<F> {
-    work: Option<Pin<Box<F>>>,
-    place: Place,
-    end: Option<ModelEnd>,
+pin_project! {
+    struct Feed<F> {
+        #[pin]
+        work: Option<F>,
+        end: Option<ModelEnd>,
+    }
 }
 
-impl<F: Future<Output = ModelEnd>> Feed<F> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<ModelEvent>> {
-        if let Some(work) = self.work.as_mut()
-            && let Poll::Ready(end) = work.as_mut().poll(context)
+impl<F: Future<Output = ModelEnd>> Stream for Feed<F> {
+    type Item = ModelEvent;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ModelEvent>> {
+        // What code left behind that panicked is nobody's.
+        PIECE.set(None);
+        let mut feed = self.project();
+        if let Some(work) = feed.work.as_mut().as_pin_mut()
+            && let Poll::Ready(end) = work.poll(context)
         {
-            self.work = None;
-            self.end = Some(end);
+            feed.work.set(None);
+            *feed.end = Some(end);
         }
-        if let Some(text) = lock(&self.place).take() {
+        if let Some(text) = PIECE.take() {
             return Poll::Ready(Some(ModelEvent::Text(text)));
         }
-        if self.work.is_some() { Poll::Pending } else { Poll::Ready(self.end.take().map(ModelEvent::End)) }
+        if feed.work.is_some() { Poll::Pending } else { Poll::Ready(feed.end.take().map(ModelEvent::End)) }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
     use std::sync::Arc;
+
+    use futures::FutureExt as _;
 
     use super::*;
 
@@ -101,5 +111,16 @@ mod tests {
         assert!(sent.try_iter().count() <= 1, "the reader has taken one piece");
         drop(stream);
         assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[tokio::test]
+    async fn a_piece_of_an_answer_that_panicked_is_not_said_by_another() {
+        let mut broken = answer(|texts| async move {
+            futures::join!(texts.send("lost".to_owned()), async { panic!("planted") });
+            ModelEnd::Complete
+        });
+        assert!(std::panic::catch_unwind(AssertUnwindSafe(|| broken.next().now_or_never())).is_err());
+        let whole = answer(|_| async { ModelEnd::Complete });
+        assert_eq!(whole.collect::<Vec<_>>().await, [ModelEvent::End(ModelEnd::Complete)]);
     }
 }

@@ -71,7 +71,7 @@ async fn perform(script: Script, mut chance: Chance, settings: &Settings, texts:
         };
         bytes_left = left;
         texts.send(token).await;
-        stage.deadlines.content_came();
+        stage.deadlines.content_came(Instant::now());
         due += Duration::from_secs_f64(chance.around_one() / rate);
     }
     match script.finish {

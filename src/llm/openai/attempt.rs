@@ -103,13 +103,12 @@ impl<'a> Attempt<'a> {
                     Ok(Frame::End)
                 }
             };
+            let mut content = false;
             match frame {
                 Ok(Frame::Chunk(chunk)) => {
-                    let heard = reply.hear(*chunk)?;
-                    if heard.content {
-                        texts.send(heard.text).await;
-                        deadlines.content_came();
-                    }
+                    let heard = reply.hear(chunk)?;
+                    content = heard.content;
+                    texts.send(heard.text).await;
                 }
                 Ok(Frame::Nothing) => {}
                 Ok(Frame::End) => return reply.end(texts).await,
@@ -117,12 +116,16 @@ impl<'a> Attempt<'a> {
                 Err(fault) if reply.is_finished() && !fault.is_reported() => return reply.end(texts).await,
                 Err(fault) => return Err(fault),
             }
+            let now = Instant::now();
+            if content {
+                deadlines.content_came(now);
+            }
             if reply.is_finished() && closing.is_none() {
-                closing = Some(Instant::now() + AFTER_FINISH);
+                closing = Some(now + AFTER_FINISH);
             }
             match closing {
-                Some(due) if Instant::now() >= due => return reply.end(texts).await,
-                None if Instant::now() >= deadlines.next() => return Err(timed_out(deadlines, reply.has_content())),
+                Some(due) if now >= due => return reply.end(texts).await,
+                None if now >= deadlines.next() => return Err(timed_out(deadlines, reply.has_content())),
                 _ => {}
             }
         }

@@ -11,7 +11,7 @@ use super::upstream::Body;
 #[derive(Debug)]
 pub(super) enum Frame {
     /// A chunk of the reply.
-    Chunk(Box<Chunk>),
+    Chunk(Chunk),
     /// Nothing that matters: a comment, a ping, half an event.
     Nothing,
     /// `[DONE]`, or the end of the bytes.
@@ -60,7 +60,7 @@ impl Reader {
     }
 }
 
-fn frame(event: Event) -> Result<Frame, Fault> {
+fn frame(event: &Event) -> Result<Frame, Fault> {
     let data = event.data.trim_ascii();
     if data == b"[DONE]" {
         return Ok(Frame::End);
@@ -73,5 +73,5 @@ fn frame(event: Event) -> Result<Frame, Fault> {
         return Err(Fault::reported(data));
     }
     let chunk: Chunk = serde_json::from_slice(data).map_err(|_| Fault::malformed())?;
-    if chunk.is_error() { Err(Fault::reported(data)) } else { Ok(Frame::Chunk(Box::new(chunk))) }
+    if chunk.is_error() { Err(Fault::reported(data)) } else { Ok(Frame::Chunk(chunk)) }
 }

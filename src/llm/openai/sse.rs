@@ -13,7 +13,7 @@ pub(super) const MAX_EVENT_BYTES: usize = 262_144;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Event {
     /// Its name; empty if it has none.
     pub name: String,
@@ -36,6 +36,8 @@ pub(super) struct Decoder {
     begun: bool,
     event: Event,
     has_data: bool,
+    /// The event has been handed out: the next one is written over it.
+    dispatched: bool,
 }
 
 impl Decoder {
@@ -48,7 +50,8 @@ impl Decoder {
     }
 
     /// The next whole event.
-    pub(super) fn next(&mut self) -> Result<Option<Event>, TooLong> {
+    pub(super) fn next(&mut self) -> Result<Option<&Event>, TooLong> {
+        self.forget_dispatched();
         while let Some((start, end)) = self.line() {
             if start == end && self.has_data {
                 return Ok(Some(self.dispatch()));
@@ -62,7 +65,8 @@ impl Decoder {
     }
 
     /// The event that the end of the stream leaves without its empty line. Some servers forget the last one.
-    pub(super) fn finish(&mut self) -> Option<Event> {
+    pub(super) fn finish(&mut self) -> Option<&Event> {
+        self.forget_dispatched();
         self.push(b"\n");
         while let Some((start, end)) = self.line() {
             self.field(start, end);
@@ -115,9 +119,17 @@ impl Decoder {
         }
     }
 
-    fn dispatch(&mut self) -> Event {
+    fn forget_dispatched(&mut self) {
+        if std::mem::take(&mut self.dispatched) {
+            self.event.name.clear();
+            self.event.data.clear();
+        }
+    }
+
+    fn dispatch(&mut self) -> &Event {
         self.has_data = false;
-        std::mem::take(&mut self.event)
+        self.dispatched = true;
+        &self.event
     }
 }
 
@@ -130,17 +142,21 @@ mod tests {
         event: ping\rdata: x\r\rid: 7\nretry: 5\n\
         data: three\ndata\ndata: four\nunknown: y\n\n\n\nevent: gone\n\ndata: \xf0\x9f\xa6\x80\n\ndata: last";
 
+    fn read(event: &Event) -> (String, String) {
+        (event.name.clone(), String::from_utf8(event.data.clone()).unwrap())
+    }
+
     fn decode(pieces: impl Iterator<Item = &'static [u8]>) -> Vec<(String, String)> {
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
         for piece in pieces {
             decoder.push(piece);
             while let Some(event) = decoder.next().unwrap() {
-                events.push(event);
+                events.push(read(event));
             }
         }
-        events.extend(decoder.finish());
-        events.into_iter().map(|event| (event.name, String::from_utf8(event.data).unwrap())).collect()
+        events.extend(decoder.finish().map(read));
+        events
     }
 
     #[test]
@@ -171,7 +187,7 @@ mod tests {
         let mut refused = false;
         for _ in 0..=MAX_EVENT_BYTES / 1_024 {
             decoder.push(&[b'x'; 1_024]);
-            refused |= decoder.next() == Err(TooLong);
+            refused |= decoder.next().is_err();
         }
         assert!(refused);
 
@@ -181,7 +197,7 @@ mod tests {
             decoder.push(b"data: ");
             decoder.push(&[b'x'; 1_024]);
             decoder.push(b"\n");
-            refused |= decoder.next() == Err(TooLong);
+            refused |= decoder.next().is_err();
         }
         assert!(refused);
     }
