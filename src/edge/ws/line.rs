@@ -4,6 +4,7 @@
 //! until they do nobody else writes; and what the network did not take of a frame that came past it (`rest`) goes out
 //! before anything else.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,9 +12,9 @@ use std::task::{Context, Poll, ready};
 
 use onya_actors::{ShortCut, Written};
 use onya_protocol::ServerFrame;
+use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
@@ -24,19 +25,21 @@ pub(super) const USUAL_FRAME_BYTES: usize = 256;
 /// A longer message goes out in fragments, by the task, so that it does not leave a long buffer behind.
 pub(super) const FRAGMENT_BYTES: usize = 1024;
 
-/// The stream, in the hands of the socket's task.
-pub(super) struct Line {
-    incoming: OwnedReadHalf,
-    outgoing: Arc<Outgoing>,
+thread_local! {
+    /// Where a short frame is put together: always the same memory, which is at hand.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// The half that both writers share.
+/// The stream, in the hands of the socket's task.
+pub(super) struct Line(Arc<Shared>);
+
+/// What both writers share. The stream lies within, so that a frame that is written past the task fetches nothing else.
 #[derive(Debug)]
-struct Outgoing(Mutex<Writing>);
+struct Shared(Mutex<Stream>);
 
 #[derive(Debug)]
-struct Writing {
-    stream: OwnedWriteHalf,
+struct Stream {
+    tcp: TcpStream,
     /// The task has written a part of what it has to write.
     unfinished: bool,
     /// What is left of a frame that was written past the task.
@@ -47,69 +50,75 @@ struct Writing {
 
 impl Line {
     pub(super) fn new(stream: TcpStream) -> Self {
-        let (incoming, stream) = stream.into_split();
-        let writing = Writing { stream, unfinished: false, rest: Vec::new(), exclusive: false };
-        Self { incoming, outgoing: Arc::new(Outgoing(Mutex::new(writing))) }
+        let stream = Stream { tcp: stream, unfinished: false, rest: Vec::new(), exclusive: false };
+        Self(Arc::new(Shared(Mutex::new(stream))))
     }
 
     /// The way past the task. It does not keep the stream open.
     pub(super) fn short_cut(&self) -> Weak<dyn ShortCut> {
-        let outgoing: Arc<dyn ShortCut> = Arc::clone(&self.outgoing) as _;
-        Arc::downgrade(&outgoing)
+        let shared: Arc<dyn ShortCut> = Arc::clone(&self.0) as _;
+        Arc::downgrade(&shared)
     }
 
     /// Nothing is written past the task any more: no frame may follow the last one.
     pub(super) fn close_short_cut(&self) {
-        self.outgoing.lock().exclusive = true;
+        self.0.lock().exclusive = true;
     }
 }
 
-impl ShortCut for Outgoing {
+impl ShortCut for Shared {
     fn write_now(&self, frame: &ServerFrame) -> Written {
-        let mut writing = self.lock();
-        if writing.exclusive || writing.unfinished || !writing.rest.is_empty() {
+        let mut stream = self.lock();
+        if stream.exclusive || stream.unfinished || !stream.rest.is_empty() {
             return Written::Nothing;
         }
-        let Some(bytes) = encode(frame) else { return Written::Nothing };
-        match writing.stream.try_write(&bytes) {
+        let mut room = ROOM.take();
+        let written = encode(frame, &mut room).map_or(Written::Nothing, |bytes| stream.write_now(bytes));
+        ROOM.set(room);
+        written
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Stream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A short frame as it stands on the line: one unmasked text frame, in this room.
+fn encode<'a>(frame: &ServerFrame, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    room.clear();
+    room.resize(HEADER_BYTES, 0);
+    serde_json::to_writer(&mut *room, frame).ok()?;
+    let length = room.len() - HEADER_BYTES;
+    if length > FRAGMENT_BYTES {
+        room.shrink_to(HEADER_BYTES + FRAGMENT_BYTES);
+        return None;
+    }
+    let header = FrameHeader { is_final: true, opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
+    let start = HEADER_BYTES - header.len(length as u64);
+    header.format(length as u64, &mut &mut room[start..HEADER_BYTES]).ok()?;
+    Some(&room[start..])
+}
+
+impl Stream {
+    fn write_now(&mut self, bytes: &[u8]) -> Written {
+        // Not by the stream's own means, which look first whether it is ready: more memory to fetch for every token.
+        match send(&self.tcp, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Ok(length) if length == bytes.len() => Written::Whole,
             Ok(length) if length > 0 => {
-                writing.rest = bytes[length..].to_vec();
+                self.rest = bytes[length..].to_vec();
                 Written::Begun
             }
             // The task will find out what is the matter.
             Ok(_) | Err(_) => Written::Nothing,
         }
     }
-}
 
-impl Outgoing {
-    fn lock(&self) -> MutexGuard<'_, Writing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A short frame as it stands on the line: one unmasked text frame.
-fn encode(frame: &ServerFrame) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + USUAL_FRAME_BYTES);
-    bytes.resize(HEADER_BYTES, 0);
-    serde_json::to_writer(&mut bytes, frame).ok()?;
-    let length = bytes.len() - HEADER_BYTES;
-    if length > FRAGMENT_BYTES {
-        return None;
-    }
-    let header = FrameHeader { is_final: true, opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
-    let start = HEADER_BYTES - header.len(length as u64);
-    header.format(length as u64, &mut &mut bytes[start..HEADER_BYTES]).ok()?;
-    bytes.drain(..start);
-    Some(bytes)
-}
-
-impl Writing {
     /// Writes what is left of a frame, before anything else.
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.rest.is_empty() {
-            let length = ready!(Pin::new(&mut self.stream).poll_write(context, &self.rest))?;
+            let length = ready!(Pin::new(&mut self.tcp).poll_write(context, &self.rest))?;
             if length == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -121,34 +130,30 @@ impl Writing {
 }
 
 impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.incoming).poll_read(context, buffer)
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().tcp).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Line {
     /// `bytes` is everything that the task has to write, and so ends with a frame.
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut writing = self.outgoing.lock();
-        ready!(writing.poll_rest(context))?;
-        writing.unfinished = true;
-        let length = ready!(Pin::new(&mut writing.stream).poll_write(context, bytes))?;
-        writing.unfinished = length < bytes.len();
+        let mut stream = self.0.lock();
+        ready!(stream.poll_rest(context))?;
+        stream.unfinished = true;
+        let length = ready!(Pin::new(&mut stream.tcp).poll_write(context, bytes))?;
+        stream.unfinished = length < bytes.len();
         Poll::Ready(Ok(length))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut writing = self.outgoing.lock();
-        ready!(writing.poll_rest(context))?;
-        Pin::new(&mut writing.stream).poll_flush(context)
+        let mut stream = self.0.lock();
+        ready!(stream.poll_rest(context))?;
+        Pin::new(&mut stream.tcp).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.outgoing.lock().stream).poll_shutdown(context)
+        Pin::new(&mut self.0.lock().tcp).poll_shutdown(context)
     }
 }
 
@@ -188,7 +193,8 @@ mod tests {
     #[test]
     fn a_frame_stands_on_the_line_as_a_client_reads_it() {
         for offset in [0, 20, 199] {
-            let bytes = encode(&piece(offset)).unwrap();
+            let mut room = Vec::new();
+            let bytes = encode(&piece(offset), &mut room).unwrap();
             let json = serde_json::to_vec(&piece(offset)).unwrap();
             let header = if json.len() < 126 { 2 } else { 4 };
             assert_eq!((bytes[0], &bytes[header..]), (0x81, json.as_slice()));
@@ -201,7 +207,7 @@ mod tests {
             offset: 0,
             text: "x".repeat(FRAGMENT_BYTES),
         });
-        assert_eq!(encode(&long), None);
+        assert_eq!(encode(&long, &mut Vec::new()), None);
     }
 
     #[tokio::test(flavor = "multi_thread")]
