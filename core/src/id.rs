@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -50,17 +51,18 @@ uuid_id! {
 
 /// The sender's own name for a command that writes, unique per participant and conversation.
 ///
-/// 1 to [`ClientMsgId::MAX_BYTES`] printable ASCII characters without spaces.
+/// 1 to [`ClientMsgId::MAX_BYTES`] printable ASCII characters without spaces. Cheap to clone: a state holds many, and is cloned
+/// with each append.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ClientMsgId(Box<str>);
+pub struct ClientMsgId(Arc<str>);
 
 impl ClientMsgId {
     /// The longest identifier that is accepted, in bytes.
     pub const MAX_BYTES: usize = 64;
 
     /// Checks the form and wraps the text.
-    pub fn new(text: impl Into<Box<str>>) -> Result<Self, InvalidClientMsgId> {
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidClientMsgId> {
         let text = text.into();
         let well_formed =
             (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -88,7 +90,7 @@ impl TryFrom<String> for ClientMsgId {
 
 impl From<ClientMsgId> for String {
     fn from(id: ClientMsgId) -> Self {
-        id.0.into()
+        id.as_str().to_owned()
     }
 }
 

@@ -111,7 +111,7 @@ fn an_entry_survives_its_row() {
             row.at,
             row.body,
             row.participant,
-            row.client_msg_id,
+            row.client_msg_id.map(String::from),
             row.commitment.map(|bytes| bytes.to_vec()),
             false,
         ));

@@ -1,8 +1,9 @@
 //! A loaded conversation: its state, what it waits for, and what waits for it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use onya_core::conversation::{Action, Command, Decision, Effect, KnownKey, Overlap, Policy, Signal, State};
+use onya_core::conversation::{Ack, Action, Command, Effect, Entry, KnownKey, Overlap, Policy, Signal, State};
 use onya_core::{Seq, Timestamp};
 use tokio::time::Instant;
 
@@ -44,7 +45,9 @@ pub(crate) struct Live {
 #[derive(Debug)]
 pub(crate) struct InFlight {
     pub(crate) next: State,
-    pub(crate) decision: Decision,
+    pub(crate) entries: Arc<[Entry]>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) ack: Option<Ack>,
     pub(crate) origin: Origin,
 }
 
@@ -84,7 +87,7 @@ impl Live {
     /// Whether text of the reply may be handed out: nothing that would cut it waits or is being stored.
     pub(crate) fn gate_is_open(&self) -> bool {
         let cancels = |effect: &Effect| matches!(effect, Effect::CancelCompletion { .. });
-        let being_cut = self.in_flight.as_ref().is_some_and(|sent| sent.decision.effects.iter().any(cancels));
+        let being_cut = self.in_flight.as_ref().is_some_and(|sent| sent.effects.iter().any(cancels));
         self.cutting == 0 && !being_cut
     }
 

@@ -46,7 +46,7 @@ impl Conversation {
     }
 
     fn commit(&mut self, in_flight: InFlight, link: Link) {
-        let InFlight { next, decision, origin } = in_flight;
+        let InFlight { next, entries, effects, ack, origin } = in_flight;
         let now = self.system.clock.now();
         let Some(live) = &mut self.live else { return };
         let queue_changed = live.state.queued != next.queued;
@@ -55,23 +55,23 @@ impl Conversation {
         }
         live.state = next;
         live.link = link;
-        live.window.extend(decision.entries.iter());
+        live.window.extend(entries.iter());
         live.last_active = now;
         if live.reply.as_ref().is_some_and(|reply| live.state.turn.is_none_or(|turn| turn.turn != reply.turn)) {
             live.reply = None;
         }
         let language = live.state.language.clone();
-        decision.entries.iter().for_each(count);
+        entries.iter().for_each(count);
         self.row.settled();
-        self.publish_entries(&decision.entries, &language);
-        if let (Origin::Request(submission), Some(ack)) = (origin, decision.ack) {
+        self.publish_entries(&entries, &language);
+        if let (Origin::Request(submission), Some(ack)) = (origin, ack) {
             self.acknowledge(submission, ack);
         }
         if queue_changed {
             self.tell_desk();
         }
-        for effect in &decision.effects {
-            self.run(*effect);
+        for effect in effects {
+            self.run(effect);
         }
         if self.live.as_ref().is_some_and(|live| live.state.erased) {
             // What is in memory must not be shown again: the next actor loads what is left.

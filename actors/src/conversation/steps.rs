@@ -144,8 +144,10 @@ impl Conversation {
         if let Origin::Request(submission) = &origin {
             live.traceparent.clone_from(&submission.traceparent);
         }
+        let Decision { entries, effects, ack } = decision;
+        let entries: Arc<[Entry]> = entries.into();
         let mut next = live.state.clone();
-        decision.entries.iter().for_each(|entry| next.apply(entry));
+        entries.iter().for_each(|entry| next.apply(entry));
         let settings = &self.system.settings;
         let snapshot = (next.seq >= live.snapshot_seq + settings.snapshot_every).then(|| Box::new(next.snapshot()));
         let append = Append {
@@ -153,13 +155,13 @@ impl Conversation {
             fence: live.fence,
             expected_seq: live.state.seq,
             previous: live.link,
-            entries: decision.entries.clone().into(),
+            entries: Arc::clone(&entries),
             head: next.head(&settings.policy),
             snapshot,
         };
         let myself = self.myself.clone();
         let erases = next.erased;
-        live.in_flight = Some(Box::new(InFlight { next, decision, origin }));
+        live.in_flight = Some(Box::new(InFlight { next, entries, effects, ack, origin }));
         if erases {
             // By itself: it may take long, and nobody's append should wait behind it.
             let log = Arc::clone(&self.system.log);

@@ -9,6 +9,7 @@ use onya_core::conversation::View;
 use onya_core::{ConversationId, Incarnation, Seq};
 use onya_protocol::peer::ToEdge;
 use onya_protocol::{CloseCode, Delta};
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::course::Course;
@@ -20,7 +21,7 @@ use crate::relay::EdgeLink;
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) id: ConversationId,
-    readers: Mutex<Vec<Arc<Subscriber>>>,
+    readers: Mutex<Readers>,
     /// Other nodes whose readers are shown what is published here.
     edges: Mutex<Vec<Edge>>,
     pub(super) live: Mutex<Option<Handle>>,
@@ -30,6 +31,9 @@ pub(crate) struct Row {
     /// Times in a row that an actor ended before it had stored anything.
     pub(super) failures: AtomicU32,
 }
+
+/// Nearly always one.
+pub(super) type Readers = SmallVec<[Arc<Subscriber>; 1]>;
 
 /// Another node with readers, and the views that they read in.
 #[derive(Debug)]
@@ -77,7 +81,7 @@ impl Row {
     }
 
     /// The readers of this node.
-    pub(super) fn readers(&self) -> MutexGuard<'_, Vec<Arc<Subscriber>>> {
+    pub(super) fn readers(&self) -> MutexGuard<'_, Readers> {
         lock(&self.readers)
     }
 

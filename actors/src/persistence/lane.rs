@@ -1,11 +1,11 @@
-//! One lane: collects while a batch is in flight, then sends the next.
+//! One lane: collects while a batch is with the store, then sends the next.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use super::queue::{Batch, Item, Queue};
@@ -31,7 +31,7 @@ pub(crate) struct LaneArguments {
 #[derive(Debug)]
 pub(crate) struct LaneHandle {
     queue: Arc<Queue>,
-    lane: ActorRef<LaneMessage>,
+    lane: ActorRef<Wake>,
 }
 
 impl LaneHandle {
@@ -41,16 +41,21 @@ impl LaneHandle {
     }
 
     pub(crate) fn submit(&self, item: Item) {
-        if self.queue.push(item) {
-            // A lane that has ended has closed its queue, or is about to.
-            let _ = self.lane.cast(LaneMessage::Wake);
-        }
+        submit(&self.queue, &self.lane, item);
+    }
+}
+
+fn submit(queue: &Queue, lane: &ActorRef<Wake>, item: Item) {
+    if queue.push(item) {
+        // A lane that has ended has closed its queue, or is about to.
+        let _ = lane.cast(Wake);
     }
 }
 
 pub(crate) struct LaneState {
     arguments: LaneArguments,
-    in_flight: bool,
+    seconds: metrics::Histogram,
+    conversations: metrics::Histogram,
 }
 
 impl Drop for LaneState {
@@ -62,82 +67,48 @@ impl Drop for LaneState {
 /// The outcome of each append of a batch, or what concerns them all.
 type BatchOutcome = Result<Vec<AppendOutcome>, StoreError>;
 
+/// Something waits, and the lane had nothing to do.
 #[derive(Debug)]
-pub(crate) enum LaneMessage {
-    /// Something waits.
-    Wake,
-    /// The store is through with a batch.
-    Done(Batch, BatchOutcome),
-    /// To be stored once more.
-    Again(Box<Item>),
-}
+pub(crate) struct Wake;
 
 impl Actor for Lane {
-    type Msg = LaneMessage;
+    type Msg = Wake;
     type State = LaneState;
     type Arguments = LaneArguments;
 
-    async fn pre_start(
-        &self,
-        _: ActorRef<LaneMessage>,
-        arguments: LaneArguments,
-    ) -> Result<LaneState, ActorProcessingErr> {
-        Ok(LaneState { arguments, in_flight: false })
+    async fn pre_start(&self, _: ActorRef<Wake>, arguments: LaneArguments) -> Result<LaneState, ActorProcessingErr> {
+        // Looked up once, and not for every batch.
+        let seconds = metrics::histogram!("onya_append_batch_seconds");
+        let conversations = metrics::histogram!("onya_append_batch_conversations");
+        Ok(LaneState { arguments, seconds, conversations })
     }
 
-    async fn handle(
-        &self,
-        myself: ActorRef<LaneMessage>,
-        message: LaneMessage,
-        lane: &mut LaneState,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            LaneMessage::Wake => {}
-            LaneMessage::Again(item) => {
-                // It is looked at below, whether the lane was idle or not.
-                lane.arguments.queue.push(*item);
-            }
-            LaneMessage::Done(batch, outcome) => {
-                lane.in_flight = false;
-                lane.answer(&myself, batch, outcome);
-            }
+    async fn handle(&self, myself: ActorRef<Wake>, _: Wake, lane: &mut LaneState) -> Result<(), ActorProcessingErr> {
+        while let Some(batch) = lane.arguments.queue.next() {
+            let started = Instant::now();
+            let outcome = guarded(lane.arguments.log.append(&batch.appends)).await;
+            lane.seconds.record(started.elapsed().as_secs_f64());
+            lane.conversations.record(batch.appends.len() as f64);
+            lane.answer(&myself, batch, outcome);
         }
-        lane.flush(&myself);
         Ok(())
     }
 }
 
 impl LaneState {
-    fn flush(&mut self, myself: &ActorRef<LaneMessage>) {
-        if self.in_flight {
-            return;
-        }
-        let Some(batch) = self.arguments.queue.next() else { return };
-        self.in_flight = true;
-        let (log, myself) = (Arc::clone(&self.arguments.log), myself.clone());
-        self.arguments.tasks.spawn(async move {
-            let started = Instant::now();
-            let outcome = guarded(log.append(&batch.appends)).await;
-            metrics::histogram!("onya_append_batch_seconds").record(started.elapsed().as_secs_f64());
-            metrics::histogram!("onya_append_batch_conversations").record(batch.appends.len() as f64);
-            let _ = myself.cast(LaneMessage::Done(batch, outcome));
-        });
-    }
-
-    fn answer(&self, myself: &ActorRef<LaneMessage>, mut batch: Batch, outcome: BatchOutcome) {
-        let mut outcomes = match outcome {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect::<Vec<_>>(),
-            Err(error) => vec![Err(error); batch.appends.len()],
-        };
-        outcomes.resize(batch.appends.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
-        count(&outcomes);
-        for ((append, mut ticket), outcome) in batch.appends.iter().zip(batch.tickets.drain(..)).zip(outcomes) {
+    fn answer(&self, myself: &ActorRef<Wake>, mut batch: Batch, outcome: BatchOutcome) {
+        let no_outcome = StoreError::Unknown("the store gave no outcome".to_owned());
+        let (outcomes, of_the_others) = outcome.map_or_else(|error| (Vec::new(), error), |all| (all, no_outcome));
+        let mut outcomes = outcomes.into_iter();
+        let mut tally = Tally::default();
+        for (append, mut ticket) in batch.appends.iter().zip(batch.tickets.drain(..)) {
+            let outcome = outcomes.next().ok_or_else(|| of_the_others.clone());
             let label = label(&outcome);
+            tally.count(label);
             let again = label == "locked" || (label == "unknown" && planted::is(Fault::BlindRetry));
             if again && ticket.locked < MAX_LOCKED_RETRIES {
                 ticket.locked += 1;
-                let item = Box::new(Item { append: append.clone(), ticket });
-                myself.send_after(Duration::from_millis(LOCKED_PAUSE_MS), || LaneMessage::Again(item));
+                self.submit_later(myself.clone(), Item { append: append.clone(), ticket });
                 continue;
             }
             self.arguments.waiting_bytes.fetch_sub(ticket.bytes, Ordering::Relaxed);
@@ -145,13 +116,37 @@ impl LaneState {
         }
         self.arguments.queue.reuse(batch);
     }
+
+    fn submit_later(&self, myself: ActorRef<Wake>, item: Item) {
+        let queue = Arc::clone(&self.arguments.queue);
+        self.arguments.tasks.spawn(async move {
+            sleep(Duration::from_millis(LOCKED_PAUSE_MS)).await;
+            submit(&queue, &myself, item);
+        });
+    }
 }
 
-/// Counts outcomes, those that are alike at once: nearly always all of a batch are.
-fn count(outcomes: &[Result<AppendOutcome, StoreError>]) {
-    for alike in outcomes.chunk_by(|one, next| label(one) == label(next)) {
-        let Some(first) = alike.first() else { continue };
-        metrics::counter!("onya_append_outcomes_total", "outcome" => label(first)).increment(alike.len() as u64);
+/// Outcomes that are alike, counted as one when others follow or none do: nearly always all of a batch are.
+#[derive(Default)]
+struct Tally {
+    label: &'static str,
+    alike: u64,
+}
+
+impl Tally {
+    fn count(&mut self, label: &'static str) {
+        if label != self.label {
+            *self = Self { label, alike: 0 };
+        }
+        self.alike += 1;
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        if self.alike > 0 {
+            metrics::counter!("onya_append_outcomes_total", "outcome" => self.label).increment(self.alike);
+        }
     }
 }
 

@@ -19,8 +19,6 @@ pub(super) const APPEND: &str = include_str!("queries/append.sql");
 /// Attempts at a statement that is in conflict with another.
 const ATTEMPTS: u32 = 3;
 
-/// The outcome of one append, and where it stood in the batch.
-type Numbered = (usize, AppendOutcome);
 /// An append in the form of rows, and where it stands in the batch.
 pub(super) type Item = (usize, StoredAppend);
 /// What is left of an item once it is sent: where it stands in the batch, and where its chain ends if it is stored.
@@ -33,10 +31,12 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     }
     let mut lane = database.lanes.lane().await?;
     let batch = &*planted::linked(&mut lane.connection, batch).await?;
-    let (items, mut outcomes, unstorable) = prepare(batch);
-    let write = write_all(&mut lane.connection, database.append, batch, (items, unstorable));
-    outcomes.extend(database.write(write).await?);
-    let outcomes = in_order(outcomes, batch.len())?;
+    let (twice, unstorable) = prepare(batch, &mut lane.room);
+    let mut outcomes = Outcomes::of(batch);
+    twice.into_iter().for_each(|number| outcomes.set(number, AppendOutcome::Locked));
+    let rows = (&mut lane.room, unstorable);
+    database.write(write_all(&mut lane.connection, database.append, batch, rows, &mut outcomes)).await?;
+    let outcomes = outcomes.all()?;
     // An owner that takes for stored what it has only sent would be taken for proof that the store went back.
     let misled = onya_actors::planted::is(onya_actors::planted::Fault::AckBeforeCommit);
     if misled || examine(database, &mut lane.connection, (batch, &outcomes)).await {
@@ -45,14 +45,26 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     Ok(outcomes)
 }
 
-/// The outcomes in the order of the batch.
-fn in_order(outcomes: Vec<Numbered>, appends: usize) -> Result<Vec<AppendOutcome>, StoreError> {
-    let mut ordered = vec![None; appends];
-    for (number, outcome) in outcomes {
-        ordered[number] = Some(outcome);
+/// The outcomes in the order of the batch, as far as they are known.
+struct Outcomes(Vec<Option<AppendOutcome>>);
+
+impl Outcomes {
+    fn of(batch: &[Append]) -> Self {
+        Self(vec![None; batch.len()])
     }
-    let none = || StoreError::Unknown("an append of the batch had no outcome".to_owned());
-    ordered.into_iter().map(|outcome| outcome.ok_or_else(none)).collect()
+
+    fn set(&mut self, number: usize, outcome: AppendOutcome) {
+        self.0[number] = Some(outcome);
+    }
+
+    fn any_accepted(&self) -> bool {
+        self.0.iter().flatten().any(AppendOutcome::is_accepted)
+    }
+
+    fn all(self) -> Result<Vec<AppendOutcome>, StoreError> {
+        let none = || StoreError::Unknown("an append of the batch had no outcome".to_owned());
+        self.0.into_iter().map(|outcome| outcome.ok_or_else(none)).collect()
+    }
 }
 
 /// Looks for the reason of a refused fence; whether the connection is still good. The outcomes stand either way.
@@ -65,17 +77,18 @@ async fn examine(database: &Database, connection: &mut PgConnection, appends: (&
     examined.is_ok()
 }
 
-/// Turns appends into rows, sorted by conversation as the statement expects. A conversation that stands in the batch already
-/// is told to try again; what has no stored form is set aside with the reason.
-pub(super) fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize, String)>) {
-    let (mut items, mut outcomes, mut unstorable) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
+/// Turns appends into rows, in this room, sorted by conversation as the statement expects. Those whose conversation stands in the batch
+/// already are set aside, and with the reason those that have no stored form.
+pub(super) fn prepare(batch: &[Append], items: &mut Vec<Item>) -> (Vec<usize>, Vec<(usize, String)>) {
+    let (mut twice, mut unstorable) = (Vec::new(), Vec::new());
+    items.clear();
     // Sorted before they are rows, which are large; of one conversation the first stays the first.
     let mut sorted: Vec<_> = (0..).zip(batch).map(|(number, append)| (append.conversation, number)).collect();
     sorted.sort_unstable();
     let mut before = None;
     for (conversation, number) in sorted {
         if before.replace(conversation) == Some(conversation) {
-            outcomes.push((number, AppendOutcome::Locked));
+            twice.push(number);
             continue;
         }
         match StoredAppend::new(&batch[number]) {
@@ -83,7 +96,7 @@ pub(super) fn prepare(batch: &[Append]) -> (Vec<Item>, Vec<Numbered>, Vec<(usize
             Err(error) => unstorable.push((number, error.to_string())),
         }
     }
-    (items, outcomes, unstorable)
+    (twice, unstorable)
 }
 
 /// The rows of what was sent once, to be sent again.
@@ -98,22 +111,23 @@ async fn write_all(
     connection: &mut PgConnection,
     statement: &'static str,
     batch: &[Append],
-    (items, unstorable): (Vec<Item>, Vec<(usize, String)>),
-) -> Result<Vec<Numbered>, StoreError> {
-    let mut outcomes = Vec::with_capacity(batch.len());
+    (room, unstorable): (&mut Vec<Item>, Vec<(usize, String)>),
+    outcomes: &mut Outcomes,
+) -> Result<(), StoreError> {
     for (number, reason) in unstorable {
-        outcomes.push((number, bury(connection, &batch[number], &reason).await?));
+        outcomes.set(number, bury(connection, &batch[number], &reason).await?);
     }
-    let mut open = vec![items];
-    while let Some(items) = open.pop() {
+    let mut open = vec![std::mem::take(room)];
+    while let Some(mut items) = open.pop() {
         if items.is_empty() {
             continue;
         }
-        let (sent, outcome) = run(connection, statement, (batch, items)).await;
+        let (sent, outcome) = run(connection, statement, batch, &mut items).await;
+        *room = items;
         match (outcome, sent.as_slice()) {
-            (Ok(rows), _) => outcomes.extend(settle(connection, batch, &sent, rows).await?),
+            (Ok(rows), _) => settle(connection, batch, (&sent, rows), outcomes).await?,
             (Err(error), [(number, _)]) if fault(&error) == Fault::Data => {
-                outcomes.push((*number, bury(connection, &batch[*number], &describe(&error)).await?));
+                outcomes.set(*number, bury(connection, &batch[*number], &describe(&error)).await?);
             }
             (Err(error), _) => match fault(&error) {
                 Fault::Data => {
@@ -121,48 +135,46 @@ async fn write_all(
                     let (first, second) = sent.split_at(sent.len() / 2);
                     open.extend([second, first].map(|half| prepare_again(batch, half)));
                 }
-                Fault::Conflict => outcomes.extend(sent.iter().map(|(number, _)| (*number, AppendOutcome::Locked))),
+                Fault::Conflict => sent.iter().for_each(|(number, _)| outcomes.set(*number, AppendOutcome::Locked)),
                 // What was committed of the batch before this must not be taken for "nothing happened".
-                _ if outcomes.iter().any(|(_, outcome)| outcome.is_accepted()) => {
-                    return Err(StoreError::Unknown(describe(&error)));
-                }
+                _ if outcomes.any_accepted() => return Err(StoreError::Unknown(describe(&error))),
                 _ => return Err(of_write(error)),
             },
         }
     }
-    Ok(outcomes)
+    Ok(())
 }
 
 /// Reads the outcomes; an append whose turn does not fit was passed over and is buried.
 async fn settle(
     connection: &mut PgConnection,
     batch: &[Append],
-    sent: &[Sent],
-    rows: Vec<OutcomeRow>,
-) -> Result<Vec<Numbered>, StoreError> {
-    let mut outcomes = Vec::with_capacity(sent.len());
+    (sent, rows): (&[Sent], Vec<OutcomeRow>),
+    outcomes: &mut Outcomes,
+) -> Result<(), StoreError> {
     for ((number, link), row) in sent.iter().zip(rows) {
         let outcome = match outcome(row, *link)? {
             Some(outcome) => outcome,
             None => bury(connection, &batch[*number], "a turn that it continues is not open").await?,
         };
-        outcomes.push((*number, outcome));
+        outcomes.set(*number, outcome);
     }
-    Ok(outcomes)
+    Ok(())
 }
 
 /// Sends the statement, and again if it is in conflict with another. The rows are let go of before anybody waits: their
-/// memory is still at hand then, and later another thread might give it back, which costs more.
+/// memory is still at hand then, and later another thread might give it back, which costs more. Only the room for them stays.
 async fn run(
     connection: &mut PgConnection,
     statement: &'static str,
-    (batch, mut items): (&[Append], Vec<Item>),
+    batch: &[Append],
+    items: &mut Vec<Item>,
 ) -> (Vec<Sent>, Result<Vec<OutcomeRow>, sqlx::Error>) {
     let mut attempt = 1;
     loop {
         let sent: Vec<_> = items.iter().map(|(number, row)| (*number, Link(row.link))).collect();
-        let query = query(statement, &items);
-        drop(items);
+        let query = query(statement, items);
+        items.clear();
         let outcome = match query {
             Ok(query) => query.fetch_all(&mut *connection).await,
             Err(error) => Err(error),
@@ -171,7 +183,7 @@ async fn run(
             Err(error) if attempt < ATTEMPTS && fault(&error) == Fault::Conflict => attempt += 1,
             outcome => return (sent, outcome),
         }
-        items = prepare_again(batch, &sent);
+        items.extend(prepare_again(batch, &sent));
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each family of arrays is filled row by row, so that they are equally long: Postgres would pad a short one with NULL
 //! and say nothing.
 
+use onya_core::ClientMsgId;
 use sqlx::Arguments as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
@@ -139,7 +140,7 @@ impl<'a> EntryColumns<'a> {
                 columns.kind.push(entry.kind);
                 columns.body.push(&entry.body);
                 columns.participant.push(entry.participant);
-                columns.client_msg_id.push(entry.client_msg_id.as_deref());
+                columns.client_msg_id.push(entry.client_msg_id.as_ref().map(ClientMsgId::as_str));
                 columns.commitment.push(entry.commitment.as_ref().map(|bytes| &bytes[..]));
                 columns.salt.push(entry.salt);
                 columns.body_commitment.push(entry.body_commitment);

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::append::Item;
 use super::error::{describe, of_read};
 use super::session::{TRUSTED_IDLE, first_connection, is_alive, options, prepare};
 use super::{migrate, planted};
@@ -124,8 +125,8 @@ pub(super) struct Lanes {
 
 #[derive(Default)]
 struct LaneState {
-    /// Open connections that nobody uses, and since when.
-    idle: Vec<(PgConnection, Instant)>,
+    /// Open connections that nobody uses, and since when; with the room for rows.
+    idle: Vec<(PgConnection, Instant, Vec<Item>)>,
     /// Attempts to connect that failed since the last that did not, and when the next may be made.
     failures: u32,
     not_before: Option<Instant>,
@@ -142,11 +143,11 @@ impl Lanes {
         let patience = self.acquire_timeout;
         let opening = async {
             let permit = self.permits.acquire().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            let connection = match self.idle_connection().await {
-                Some(connection) => connection,
-                None => self.connect().await?,
+            let (connection, room) = match self.idle_connection().await {
+                Some(idle) => idle,
+                None => (self.connect().await?, Vec::new()),
             };
-            Ok(Lane { connection, lanes: self, _permit: permit })
+            Ok(Lane { connection, room, lanes: self, _permit: permit })
         };
         match tokio::time::timeout(patience, opening).await {
             Ok(lane) => lane,
@@ -154,11 +155,11 @@ impl Lanes {
         }
     }
 
-    async fn idle_connection(&self) -> Option<PgConnection> {
+    async fn idle_connection(&self) -> Option<(PgConnection, Vec<Item>)> {
         loop {
-            let (mut connection, since) = self.state().idle.pop()?;
+            let (mut connection, since, room) = self.state().idle.pop()?;
             if since.elapsed() < TRUSTED_IDLE || is_alive(&mut connection, self.acquire_timeout).await {
-                return Some(connection);
+                return Some((connection, room));
             }
         }
     }
@@ -197,13 +198,15 @@ impl Lanes {
 /// run on the server is fenced, or committed before the next claim gets the lock.
 pub(super) struct Lane<'a> {
     pub(super) connection: PgConnection,
+    /// Where a batch's rows are made: without it, each batch would get fresh memory from the system.
+    pub(super) room: Vec<Item>,
     lanes: &'a Lanes,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Lane<'_> {
     pub(super) fn done(self) {
-        let Self { connection, lanes, _permit } = self;
-        lanes.state().idle.push((connection, Instant::now()));
+        let Self { connection, room, lanes, _permit } = self;
+        lanes.state().idle.push((connection, Instant::now(), room));
     }
 }

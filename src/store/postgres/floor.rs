@@ -22,7 +22,8 @@ impl Batch {
     /// # Errors
     /// When an append has no stored form, or its conversation stands in the batch twice.
     pub fn prepare(appends: &[Append]) -> Result<(Self, Vec<Link>), StoreError> {
-        let (items, twice, unstorable) = prepare(appends);
+        let mut items = Vec::new();
+        let (twice, unstorable) = prepare(appends, &mut items);
         if let Some((_, reason)) = unstorable.into_iter().next() {
             return Err(StoreError::Refused(reason));
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
+use onya_core::ClientMsgId;
 use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
@@ -125,7 +126,7 @@ async fn refuse(
         let known: Option<KeyRow> = sqlx::query_as(include_str!("../queries/known_key.sql"))
             .bind(row.conversation)
             .bind(entry.participant)
-            .bind(entry.client_msg_id.as_deref())
+            .bind(entry.client_msg_id.as_ref().map(ClientMsgId::as_str))
             .fetch_optional(&mut *connection)
             .await
             .map_err(before)?;
@@ -195,7 +196,7 @@ pub(super) async fn write_entry(
         .bind(entry.kind)
         .bind(&entry.body)
         .bind(entry.participant)
-        .bind(entry.client_msg_id.as_deref())
+        .bind(entry.client_msg_id.as_ref().map(ClientMsgId::as_str))
         .bind(entry.commitment.as_ref().map(|bytes| &bytes[..]))
         .bind(entry.salt.as_slice())
         .bind(entry.body_commitment.as_slice())
