@@ -7,7 +7,10 @@ use onya_actors::ports::EventLog;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// Pause while everything is searchable, and after a failure: what is said can be found so much later.
+use crate::store::INDEX_STEP;
+
+/// Pause once everything is searchable, and after a failure: what is said can be found so much later. What comes meanwhile is
+/// one step, and not many.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until told to stop. While there is much to do it rests as long as it works, so that others get their turn.
@@ -16,7 +19,7 @@ pub(super) async fn run(log: Arc<dyn EventLog>, stop: CancellationToken) {
     loop {
         let began = Instant::now();
         let outcome = log.index_texts().await;
-        let pause = if matches!(outcome, Ok(1..)) { began.elapsed() } else { IDLE_PAUSE };
+        let pause = if matches!(outcome, Ok(INDEX_STEP..)) { began.elapsed() } else { IDLE_PAUSE };
         if let Err(error) = &outcome
             && !failing
         {

@@ -43,6 +43,7 @@ use onya_core::cluster::Times;
 use onya_core::{ConversationId, Seq};
 use replay::Source;
 pub use replay::{ReplayError, Replayed, replay};
+pub use search::INDEX_STEP;
 use uuid::Uuid;
 
 /// Where the store is and how patient its callers are. Not printable: the URL may hold a password.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::database::Database;
 use super::error::{Fault, fault, of_read, of_write};
-use crate::store::search::{BehindRow, HitRow, Looked, STEP_CONVERSATIONS, STEP_TEXTS, Step, TextRow, advance};
+use crate::store::search::{BehindRow, HitRow, INDEX_STEP, Looked, STEP_TEXTS, Step, TextRow, advance};
 use crate::store::stored;
 
 /// How many of the newest texts are looked at one by one before the index of words is asked.
@@ -98,13 +98,18 @@ pub(super) async fn index_texts(database: &Database) -> Result<usize, StoreError
 
 /// What there is to do.
 async fn behind(connection: &mut PgConnection) -> Result<Vec<(BehindRow, Vec<TextRow>)>, sqlx::Error> {
-    let query = sqlx::query_as(include_str!("../queries/unsearched.sql")).bind(STEP_CONVERSATIONS);
-    let rows: Vec<BehindRow> = query.fetch_all(&mut *connection).await?;
-    let mut behind = Vec::with_capacity(rows.len());
-    for row in rows {
-        let query = sqlx::query_as(include_str!("../queries/unsearched_texts.sql"));
-        let query = query.bind(row.0).bind(row.1).bind(row.2).bind(STEP_TEXTS);
-        behind.push((row, query.fetch_all(&mut *connection).await?));
+    type Row = (Uuid, i64, i64, Option<i64>, Option<i64>, Option<String>);
+    let query =
+        sqlx::query_as(include_str!("queries/unsearched.sql")).bind(stored::saturated(INDEX_STEP)).bind(STEP_TEXTS);
+    let rows: Vec<Row> = query.fetch_all(connection).await?;
+    let mut behind: Vec<(BehindRow, Vec<TextRow>)> = Vec::new();
+    for (id, searched_seq, last_seq, seq, at, body) in rows {
+        if behind.last().is_none_or(|((last, ..), _)| *last != id) {
+            behind.push(((id, searched_seq, last_seq), Vec::new()));
+        }
+        if let (Some((_, texts)), Some(seq), Some(at), Some(body)) = (behind.last_mut(), seq, at, body) {
+            texts.push((seq, at, body));
+        }
     }
     Ok(behind)
 }

@@ -20,9 +20,9 @@ use super::stored::{event, position};
 
 /// Most different words of a query.
 const MAX_QUERY_WORDS: usize = 16;
-/// Conversations that are brought up to date in one step. Small: a step works on a thread that serves, and what it writes
-/// stands in the way of their appends for a moment.
-pub(super) const STEP_CONVERSATIONS: i64 = 32;
+/// Conversations that are brought up to date in one step, if so many are behind. Small: a step works on a thread that serves,
+/// and what it writes stands in the way of their appends for a moment.
+pub const INDEX_STEP: usize = 64;
 /// Texts of each of them.
 pub(super) const STEP_TEXTS: i64 = 8;
 

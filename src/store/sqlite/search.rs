@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::database::{Database, commit};
 use super::error::before;
-use crate::store::search::{BehindRow, HitRow, Indexed, Looked, STEP_CONVERSATIONS, STEP_TEXTS, TextRow, advance};
+use crate::store::search::{BehindRow, HitRow, INDEX_STEP, Indexed, Looked, STEP_TEXTS, TextRow, advance};
 use crate::store::stored;
 
 pub(super) async fn search(database: &Database, search: &Search) -> Result<Vec<Hit>, StoreError> {
@@ -40,11 +40,11 @@ async fn identifier(connection: &mut SqliteConnection, place: Place) -> Result<i
 pub(super) async fn index_texts(database: &Database) -> Result<usize, StoreError> {
     let mut writer = database.writer().await?;
     let mut transaction = writer.begin().await?;
-    let query = sqlx::query_as(include_str!("../queries/unsearched.sql")).bind(STEP_CONVERSATIONS);
+    let query = sqlx::query_as(include_str!("queries/unsearched.sql")).bind(stored::saturated(INDEX_STEP));
     let rows: Vec<BehindRow> = query.fetch_all(&mut *transaction).await.map_err(before)?;
     let (mut done, mut texts) = (0, Vec::new());
     for row in rows {
-        let query = sqlx::query_as(include_str!("../queries/unsearched_texts.sql"));
+        let query = sqlx::query_as(include_str!("queries/unsearched_texts.sql"));
         let query = query.bind(row.0).bind(row.1).bind(row.2).bind(STEP_TEXTS);
         let said: Vec<TextRow> = query.fetch_all(&mut *transaction).await.map_err(before)?;
         let (advance, indexed) = advance(row, said)?;

@@ -270,8 +270,8 @@ async fn a_page_and_an_activation_go_along_the_key_whatever_the_length_of_the_lo
         (include_str!("../queries/tail.sql"), along),
         (include_str!("../queries/summary.sql"), "SEARCH conversations USING INDEX sqlite_autoindex_conversations_1"),
         (include_str!("../queries/take.sql"), "SEARCH conversations USING INDEX sqlite_autoindex_conversations_1"),
-        (include_str!("../queries/unsearched.sql"), "SCAN conversations USING INDEX conversations_unsearched"),
-        (include_str!("../queries/unsearched_texts.sql"), along),
+        (include_str!("queries/unsearched.sql"), "SCAN conversations USING INDEX conversations_unsearched"),
+        (include_str!("queries/unsearched_texts.sql"), along),
     ] {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&mut connection).await.unwrap();
