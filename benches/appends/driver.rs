@@ -1,117 +1,70 @@
 //! What drives a round of the handle: each conversation submits its next append when it has heard of the one before.
+//!
+//! The driver stands for the conversations and is not part of what is measured. So it has a thread of its own, whose CPU time is
+//! taken off the process's, but for what it takes to submit: that is the handle's. It looks for outcomes now and then, since to
+//! wake it for each would be a lane's work.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use onya_actors::persistence::Standalone;
-use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use onya_actors::ports::{Append, AppendOutcome, StoreError};
 use tokio::time::{Duration, Instant};
 
-use crate::round::{Round, Start};
+use crate::round::{Round, Start, thread_cpu};
 use crate::script::{Script, Talk};
 
-/// Where the appends go.
-pub(crate) trait Taker {
-    fn take(&self, append: Append, reply: Reply);
+/// Pause of the driver while no outcome is there. A full batch takes some forty times as long.
+const PAUSE: Duration = Duration::from_micros(250);
 
-    /// No more will come.
-    fn no_more(&self) {}
-}
-
-impl Taker for Standalone {
-    fn take(&self, append: Append, reply: Reply) {
-        self.append(append, move |outcome| reply.give(outcome));
-    }
-}
-
-/// Stores nothing: what a round costs then is the bench's own part. It answers the oldest when as many wait as in a round of
-/// the handle, since the memory of a conversation that has waited so long must be fetched again.
-pub(crate) struct Nobody {
-    waiting: Mutex<VecDeque<(Link, Reply)>>,
-    most: usize,
-}
-
-impl Nobody {
-    pub(crate) const fn new(most: usize) -> Self {
-        Self { waiting: Mutex::new(VecDeque::new()), most }
-    }
-
-    fn answer(&self, waits: usize) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        while waiting.len() > waits
-            && let Some((link, reply)) = waiting.pop_front()
-        {
-            reply.give(Ok(AppendOutcome::Accepted(link)));
-        }
-    }
-}
-
-impl Taker for Nobody {
-    fn take(&self, append: Append, reply: Reply) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((append.previous, reply));
-        self.answer(self.most.saturating_sub(1));
-    }
-
-    fn no_more(&self) {
-        self.answer(0);
-    }
-}
-
-/// Whom the outcome of an append goes to.
-pub(crate) struct Reply {
-    number: usize,
-    submitted: Instant,
-    sender: UnboundedSender<Heard>,
-}
-
-impl Reply {
-    fn give(self, outcome: Result<AppendOutcome, StoreError>) {
-        // It fails when the round has failed.
-        let _ = self.sender.send((self.number, outcome, self.submitted.elapsed()));
-    }
-}
-
-/// The outcome of an append, whose it was, and the time it took.
-type Heard = (usize, Result<AppendOutcome, StoreError>, Duration);
+/// Outcomes of appends, whose they were, and the time each took.
+type Heard = Arc<Mutex<Vec<(usize, Result<AppendOutcome, StoreError>, Duration)>>>;
 
 /// Submits the script, with one append of each conversation on its way. The entries are kept to the end of the round, as the
 /// floor keeps them: a conversation does not let go of what it has just stored.
-pub(crate) async fn drive(taker: &impl Taker, talks: &mut [Talk], script: Script) -> Result<Round> {
-    let (sender, mut heard) = unbounded_channel();
+pub(crate) fn drive(lanes: &Standalone, talks: &mut [Talk], script: &Script) -> Result<Round> {
+    let heard = Heard::default();
     let appends = script.iter().map(VecDeque::len).sum();
     let rows = script.iter().flatten().map(|step| step.rows()).sum();
     let mut latencies = Vec::with_capacity(appends);
     let mut waiting: Vec<_> = script.iter().map(VecDeque::iter).collect();
-    let start = Start::now();
-    for (number, steps) in waiting.iter_mut().enumerate() {
-        if let Some(step) = steps.next() {
-            submit(taker, talks[number].append(step), (number, &sender));
+    let (start, began) = (Start::now(), thread_cpu());
+    let mut submitting = Duration::ZERO;
+    let mut ready: Vec<usize> = (0..talks.len()).collect();
+    loop {
+        let next = |number: usize| Some((number, talks[number].append(waiting[number].next()?)));
+        let submitted = ready.drain(..).filter_map(next).collect();
+        submitting += submit(lanes, submitted, &heard);
+        if latencies.len() == appends {
+            break;
         }
-    }
-    let mut left = appends - talks.len().min(appends);
-    if left == 0 {
-        taker.no_more();
-    }
-    while latencies.len() < appends {
-        let (number, outcome, took) = heard.recv().await.context("an append was not answered")?;
-        match outcome {
-            Ok(AppendOutcome::Accepted(link)) => talks[number].link = link,
-            other => bail!("an append was not stored: {other:?}"),
+        let some = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+        if some.is_empty() {
+            std::thread::sleep(PAUSE);
         }
-        latencies.push(took);
-        if let Some(step) = waiting[number].next() {
-            submit(taker, talks[number].append(step), (number, &sender));
-            left -= 1;
-            if left == 0 {
-                taker.no_more();
+        for (number, outcome, took) in some {
+            match outcome {
+                Ok(AppendOutcome::Accepted(link)) => talks[number].link = link,
+                other => bail!("an append was not stored: {other:?}"),
             }
+            latencies.push(took);
+            ready.push(number);
         }
     }
-    Ok(start.end(Round { appends, rows, latencies, ..Round::default() }))
+    let own = thread_cpu().saturating_sub(began).saturating_sub(submitting);
+    Ok(start.end(Round { appends, rows, latencies, own, ..Round::default() }))
 }
 
-fn submit(taker: &impl Taker, append: Append, (number, sender): (usize, &UnboundedSender<Heard>)) {
-    taker.take(append, Reply { number, submitted: Instant::now(), sender: sender.clone() });
+/// Hands the appends over; the CPU time that it took.
+fn submit(lanes: &Standalone, appends: Vec<(usize, Append)>, heard: &Heard) -> Duration {
+    let (submitted, began) = (Instant::now(), thread_cpu());
+    for (number, append) in appends {
+        let heard = Arc::clone(heard);
+        lanes.append(append, move |outcome| {
+            let heard_of = (number, outcome, submitted.elapsed());
+            heard.lock().unwrap_or_else(PoisonError::into_inner).push(heard_of);
+        });
+    }
+    thread_cpu().saturating_sub(began)
 }

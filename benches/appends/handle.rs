@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use onya::telemetry::names::{APPEND_BATCH_CONVERSATIONS, Kind, METRICS};
 use onya_actors::persistence::{Bounds, Standalone};
 use onya_actors::ports::EventLog;
+use tokio::task::block_in_place;
 
 use crate::driver::drive;
 use crate::round::Round;
@@ -28,9 +29,9 @@ impl Handle {
     }
 
     /// Stores the script, with one append of each conversation on its way.
-    pub(crate) async fn round(&self, talks: &mut [Talk], script: Script) -> Result<Round> {
+    pub(crate) fn round(&self, talks: &mut [Talk], script: Script) -> Result<Round> {
         let before = self.metrics.batches()?;
-        let round = drive(&self.lanes, talks, script).await?;
+        let round = block_in_place(|| drive(&self.lanes, talks, &script))?;
         Ok(Round { batches: self.metrics.batches()? - before, ..round })
     }
 }

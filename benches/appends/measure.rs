@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::arguments::Arguments;
 use crate::database::describe;
-use crate::driver::{Nobody, drive};
 use crate::floor::{Floor, Making};
 use crate::handle::{Counters, Handle};
 use crate::report::{self, Cell, Ways};
@@ -54,7 +53,7 @@ async fn compare(arguments: &Arguments, url: &str, counters: &Counters) -> Resul
     ways.raw.push(raw_round(&mut talks, &mut floor, (appends, rows, Making::Before)).await?);
     for _ in 0..arguments.rounds {
         let script = script::write(&mut talks, appends)?;
-        ways.handle.push(told("handle", handle.round(&mut talks, script).await?));
+        ways.handle.push(told("handle", handle.round(&mut talks, script)?));
         ways.making.push(raw_round(&mut talks, &mut floor, (appends, rows, Making::Within)).await?);
         ways.raw.push(raw_round(&mut talks, &mut floor, (appends, rows, Making::Before)).await?);
     }
@@ -66,11 +65,6 @@ async fn compare(arguments: &Arguments, url: &str, counters: &Counters) -> Resul
         }
     }
     handle.stop().await;
-    // The last, since nothing of it is stored: what follows would not fit.
-    for _ in 0..arguments.rounds {
-        let script = script::write(&mut talks, appends)?;
-        ways.own.push(told("bench", drive(&Nobody::new(talks.len()), &mut talks, script).await?));
-    }
     report::comparison(arguments, &ways);
     Ok(())
 }
@@ -83,9 +77,9 @@ async fn open(log: &Arc<dyn EventLog>, arguments: &Arguments) -> Result<Vec<Talk
 /// Fills caches and plans on both ways; how many appends a round is to have.
 async fn warm_up(talks: &mut [Talk], ways: (&mut Floor, &Handle), arguments: &Arguments) -> Result<usize> {
     let mixing = script::write_mixing(talks)?;
-    ways.1.round(talks, mixing).await?;
+    ways.1.round(talks, mixing)?;
     let once = script::write(talks, talks.len())?;
-    ways.1.round(talks, once).await?;
+    ways.1.round(talks, once)?;
     let twice = script::write(talks, talks.len() * 2)?;
     let found = told("warm-up", ways.0.round(talks, twice, (arguments.max_batch_rows, Making::Before)).await?);
     Ok(((found.appends_a_second() * arguments.seconds) as usize).max(1))
@@ -116,10 +110,10 @@ async fn sweep(arguments: &Arguments, url: &str, counters: &Counters) -> Result<
     let mut talks = open(&log, arguments).await?;
     let handle = Handle::start(&log, bounds(most, 512), counters).await?;
     let mixing = script::write_mixing(&mut talks)?;
-    handle.round(&mut talks, mixing).await?;
+    handle.round(&mut talks, mixing)?;
     let twice = 2 * talks.len();
     let twice = script::write(&mut talks, twice)?;
-    let found = told("warm-up", handle.round(&mut talks, twice).await?);
+    let found = told("warm-up", handle.round(&mut talks, twice)?);
     handle.stop().await;
 
     let combine = |lanes: &usize| arguments.sweep_rows.iter().map(|rows| Cell::new(*lanes, *rows)).collect::<Vec<_>>();
@@ -130,10 +124,10 @@ async fn sweep(arguments: &Arguments, url: &str, counters: &Counters) -> Result<
         for cell in &mut cells {
             let handle = Handle::start(&log, bounds(cell.lanes, cell.rows), counters).await?;
             let script = script::write(&mut talks, appends)?;
-            cell.full.push(told(&cell.name(), handle.round(&mut talks, script).await?));
+            cell.full.push(told(&cell.name(), handle.round(&mut talks, script)?));
             // A tenth is a few hundred batches, which is enough for a percentile.
             let script = script::write(&mut talks[..light], appends / 10)?;
-            cell.light.push(told(&cell.name(), handle.round(&mut talks[..light], script).await?));
+            cell.light.push(told(&cell.name(), handle.round(&mut talks[..light], script)?));
             handle.stop().await;
         }
     }

@@ -53,13 +53,11 @@ pub(crate) struct Ways {
     pub(crate) making: Vec<Round>,
     /// The floor with the handle's batches, if they were other ones.
     pub(crate) as_handle: Vec<Round>,
-    /// The handle's rounds with nobody who stores.
-    pub(crate) own: Vec<Round>,
 }
 
 /// Raw beside handle.
 pub(crate) fn comparison(arguments: &Arguments, ways: &Ways) {
-    let Ways { raw, handle, making, as_handle, own } = ways;
+    let Ways { raw, handle, making, as_handle } = ways;
     let (conversations, lanes, rows) = (arguments.conversations, arguments.lanes, arguments.max_batch_rows);
     say(&format!("{conversations} conversations, {lanes} lanes, at most {rows} rows a batch; medians\n"));
     say("| way | rounds | rows/s | appends/s | CPU a row, µs | rows a batch | p50, ms | p99, ms |");
@@ -70,11 +68,10 @@ pub(crate) fn comparison(arguments: &Arguments, ways: &Ways) {
     if !as_handle.is_empty() {
         row("raw statement, the handle's batches", as_handle);
     }
-    row("nobody stores: the bench's own part of the handle's", own);
-    say("");
+    let own = median(handle.iter().map(Round::own_us_a_row));
+    say(&format!("\nthe bench's own CPU time a row, besides the handle's: {own:.2} µs"));
     ratios("", raw, handle);
     let cpu = |rounds: &[Round]| median(rounds.iter().map(Round::cpu_us_a_row));
-    say(&format!("… without the bench's own part: {:.2} (no mark)", (cpu(handle) - cpu(own)) / cpu(raw)));
     say(&format!("… over raw with rows made of events: {:.2} (no mark)", cpu(handle) / cpu(making)));
     if !as_handle.is_empty() {
         ratios(", the handle's batches", as_handle, handle);

@@ -12,8 +12,10 @@ pub(crate) struct Round {
     pub(crate) rows: usize,
     pub(crate) batches: usize,
     pub(crate) elapsed: Duration,
-    /// CPU time of this process, in user space and in the kernel.
+    /// CPU time of this process, in user space and in the kernel, without the bench's own.
     pub(crate) cpu: Duration,
+    /// The bench's own.
+    pub(crate) own: Duration,
     /// From sending to the outcome, of each append.
     pub(crate) latencies: Vec<Duration>,
 }
@@ -29,6 +31,10 @@ impl Round {
 
     pub(crate) fn cpu_us_a_row(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.rows as f64
+    }
+
+    pub(crate) fn own_us_a_row(&self) -> f64 {
+        self.own.as_secs_f64() * 1e6 / self.rows as f64
     }
 
     pub(crate) fn rows_a_batch(&self) -> f64 {
@@ -48,13 +54,23 @@ impl Start {
     }
 
     pub(crate) fn end(self, round: Round) -> Round {
-        Round { elapsed: self.at.elapsed(), cpu: cpu().saturating_sub(self.cpu), ..round }
+        let cpu = cpu().saturating_sub(self.cpu).saturating_sub(round.own);
+        Round { elapsed: self.at.elapsed(), cpu, ..round }
     }
 }
 
 /// User and system time of this process, all threads.
 fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    read(ClockId::ProcessCPUTime)
+}
+
+/// User and system time of this thread.
+pub(crate) fn thread_cpu() -> Duration {
+    read(ClockId::ThreadCPUTime)
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
