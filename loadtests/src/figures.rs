@@ -41,6 +41,20 @@ impl Figures {
         self.add(&format!("{key}_max"), summary.max_ms, "ms");
     }
 
+    /// The middle of each figure of rounds that measured the same, and the largest of those in `most`; what went wrong in any.
+    pub(crate) fn of_rounds(rounds: Vec<Self>, most: &[&str]) -> Self {
+        let Some(first) = rounds.first() else { return Self::default() };
+        let mut all = Self::of(&first.measure);
+        for Figure { key, unit, .. } in &first.figures {
+            let mut values: Vec<f64> = rounds.iter().filter_map(|round| round.get(key)).collect();
+            values.sort_by(f64::total_cmp);
+            let at = if most.contains(&key.as_str()) { values.len() - 1 } else { values.len() / 2 };
+            all.add(key, values[at], unit);
+        }
+        all.problems.extend(rounds.into_iter().flat_map(|round| round.problems));
+        all
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<f64> {
         self.figures.iter().find(|figure| figure.key == key).map(|figure| figure.value)
     }
@@ -71,6 +85,20 @@ mod tests {
         figures.problems.push("3 sockets were lost".to_owned());
         let line = serde_json::to_string(&figures).unwrap();
         assert_eq!(serde_json::from_str::<Figures>(&line).unwrap(), figures);
+    }
+
+    #[test]
+    fn of_rounds_the_middle_counts_and_of_what_went_wrong_the_most() {
+        let rounds = [(26.0, 0.0), (24.0, 1.0), (90.0, 0.0)].map(|(cpu, wrong)| {
+            let mut round = Figures::of("stream");
+            round.add("cpu", cpu, "us");
+            round.add("wrong", wrong, "");
+            round.problems.extend((wrong > 0.0).then(|| "a reply was cut".to_owned()));
+            round
+        });
+        let all = Figures::of_rounds(rounds.into(), &["wrong"]);
+        assert_eq!((all.get("cpu"), all.get("wrong")), (Some(26.0), Some(1.0)));
+        assert_eq!((all.measure.as_str(), all.problems.as_slice()), ("stream", &["a reply was cut".to_owned()][..]));
     }
 
     #[test]
