@@ -126,7 +126,7 @@ impl LaneState {
     }
 }
 
-/// Outcomes that are alike, counted as one when others follow or none do: nearly always all of a batch are.
+/// Counts outcomes, those that are alike at once: nearly always all of a batch are.
 #[derive(Default)]
 struct Tally {
     label: &'static str,

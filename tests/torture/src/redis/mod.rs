@@ -195,7 +195,13 @@ mod tests {
         redis.fail_over(Duration::ZERO).await.unwrap();
         assert_eq!((redis.named_master().await, redis.failovers().unwrap()), (Some(1), Some(1)));
         assert_eq!(redis.leases().await, Some(1), "what was replicated is there");
-        assert_eq!(redis.followed_master().await.unwrap(), 1, "the old master follows the new one");
+        // Sentinels on a machine that stood still may have found the new one dead, too: each failover makes the other the master.
+        let master = redis.followed_master().await.unwrap() as u64;
+        assert_eq!(
+            Some(master),
+            redis.failovers().unwrap().map(|count| count % 2),
+            "the old master follows the new one"
+        );
         redis.flush().await.unwrap();
         assert_eq!(redis.leases().await, Some(0), "the new master was emptied");
     }
