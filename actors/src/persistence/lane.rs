@@ -41,14 +41,10 @@ impl LaneHandle {
     }
 
     pub(crate) fn submit(&self, item: Item) {
-        submit(&self.queue, &self.lane, item);
-    }
-}
-
-fn submit(queue: &Queue, lane: &ActorRef<Wake>, item: Item) {
-    if queue.push(item) {
-        // A lane that has ended has closed its queue, or is about to.
-        let _ = lane.cast(Wake);
+        if self.queue.push(item) {
+            // A lane that has ended has closed its queue, or is about to.
+            let _ = self.lane.cast(Wake);
+        }
     }
 }
 
@@ -97,14 +93,14 @@ impl Actor for Lane {
 
 impl LaneState {
     fn answer(&self, myself: &ActorRef<Wake>, mut batch: Batch, outcome: BatchOutcome) {
-        let no_outcome = StoreError::Unknown("the store gave no outcome".to_owned());
-        let (outcomes, of_the_others) = outcome.map_or_else(|error| (Vec::new(), error), |all| (all, no_outcome));
-        let mut outcomes = outcomes.into_iter();
-        let mut tally = Tally::default();
-        for (append, mut ticket) in batch.appends.iter().zip(batch.tickets.drain(..)) {
-            let outcome = outcomes.next().ok_or_else(|| of_the_others.clone());
+        let mut outcomes = match outcome {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(error) => vec![Err(error); batch.appends.len()],
+        };
+        outcomes.resize(batch.appends.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
+        count(&outcomes);
+        for ((append, mut ticket), outcome) in batch.appends.iter().zip(batch.tickets.drain(..)).zip(outcomes) {
             let label = label(&outcome);
-            tally.count(label);
             let again = label == "locked" || (label == "unknown" && planted::is(Fault::BlindRetry));
             if again && ticket.locked < MAX_LOCKED_RETRIES {
                 ticket.locked += 1;
@@ -118,35 +114,19 @@ impl LaneState {
     }
 
     fn submit_later(&self, myself: ActorRef<Wake>, item: Item) {
-        let queue = Arc::clone(&self.arguments.queue);
+        let lane = LaneHandle { queue: Arc::clone(&self.arguments.queue), lane: myself };
         self.arguments.tasks.spawn(async move {
             sleep(Duration::from_millis(LOCKED_PAUSE_MS)).await;
-            submit(&queue, &myself, item);
+            lane.submit(item);
         });
     }
 }
 
 /// Counts outcomes, those that are alike at once: nearly always all of a batch are.
-#[derive(Default)]
-struct Tally {
-    label: &'static str,
-    alike: u64,
-}
-
-impl Tally {
-    fn count(&mut self, label: &'static str) {
-        if label != self.label {
-            *self = Self { label, alike: 0 };
-        }
-        self.alike += 1;
-    }
-}
-
-impl Drop for Tally {
-    fn drop(&mut self) {
-        if self.alike > 0 {
-            metrics::counter!("onya_append_outcomes_total", "outcome" => self.label).increment(self.alike);
-        }
+fn count(outcomes: &[Result<AppendOutcome, StoreError>]) {
+    for alike in outcomes.chunk_by(|one, next| label(one) == label(next)) {
+        let Some(first) = alike.first() else { continue };
+        metrics::counter!("onya_append_outcomes_total", "outcome" => label(first)).increment(alike.len() as u64);
     }
 }
 

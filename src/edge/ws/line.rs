@@ -20,8 +20,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// Longest header of a frame that is written here: the length takes two bytes more.
 const HEADER_BYTES: usize = 4;
-/// A piece of a reply fits, an entry mostly.
-pub(super) const USUAL_FRAME_BYTES: usize = 256;
 /// A longer message goes out in fragments, by the task, so that it does not leave a long buffer behind.
 pub(super) const FRAGMENT_BYTES: usize = 1024;
 

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::line::{FRAGMENT_BYTES, Line, USUAL_FRAME_BYTES};
+use super::line::{FRAGMENT_BYTES, Line};
 use crate::config::SocketConfig;
 
 /// An idle socket keeps its buffers, and most sockets are idle: one for what comes in, and one that is as long as the
@@ -28,6 +28,8 @@ use crate::config::SocketConfig;
 const BUFFER_BYTES: usize = 1024;
 /// Never reached: what waits is written before more is added, and a fragment is the most that is added.
 const MAX_WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// A piece of a reply fits, an entry mostly.
+const USUAL_FRAME_BYTES: usize = 256;
 /// What is read of the other side's last words at once.
 const FAREWELL_BYTES: usize = 4 * 1024;
 /// Longest wait for the other side while closing.
