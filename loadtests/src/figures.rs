@@ -46,10 +46,8 @@ impl Figures {
         let Some(first) = rounds.first() else { return Self::default() };
         let mut all = Self::of(&first.measure);
         for Figure { key, unit, .. } in &first.figures {
-            let mut values: Vec<f64> = rounds.iter().filter_map(|round| round.get(key)).collect();
-            values.sort_by(f64::total_cmp);
-            let at = if most.contains(&key.as_str()) { values.len() - 1 } else { values.len() / 2 };
-            all.add(key, values[at], unit);
+            let [_, middle, largest] = spread(rounds.iter().filter_map(|round| round.get(key)).collect());
+            all.add(key, if most.contains(&key.as_str()) { largest } else { middle }, unit);
         }
         all.problems.extend(rounds.into_iter().flat_map(|round| round.problems));
         all
@@ -67,6 +65,12 @@ impl Figures {
         let lines = self.figures.iter().map(line).chain(self.problems.iter().map(problem));
         format!("{}\n{}", self.measure, lines.collect::<String>())
     }
+}
+
+/// The least of the values of rounds, the middle one and the largest.
+pub(crate) fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [0, values.len() / 2, values.len().saturating_sub(1)].map(|at| values.get(at).copied().unwrap_or(f64::NAN))
 }
 
 /// Counts without decimals, small figures with two.

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::Finding;
 use super::nodes::{Nodes, Setup};
-use crate::figures::Figures;
+use crate::figures::{Figures, spread};
 use crate::measure::ack::{self, AckShape};
 use crate::measure::stream::{self, StreamShape};
 use crate::output::progress;
@@ -123,12 +123,11 @@ impl Way {
     async fn close(self) -> Result<Figures> {
         self.nodes.end().await?;
         let mut figures = self.figures;
-        for (key, mut rounds) in [("cpu_per_token", self.tokens), ("cpu_per_message", self.messages)] {
-            rounds.sort_by(f64::total_cmp);
-            let middle = rounds.get(rounds.len() / 2).copied().unwrap_or(f64::NAN);
+        for (key, rounds) in [("cpu_per_token", self.tokens), ("cpu_per_message", self.messages)] {
+            let [least, middle, most] = spread(rounds);
             figures.add(key, middle, "us");
-            figures.add(&format!("{key}_least"), rounds.first().copied().unwrap_or(middle), "us");
-            figures.add(&format!("{key}_most"), rounds.last().copied().unwrap_or(middle), "us");
+            figures.add(&format!("{key}_least"), least, "us");
+            figures.add(&format!("{key}_most"), most, "us");
         }
         Ok(figures)
     }
