@@ -1,8 +1,6 @@
 //! Erasure, seen from outside: no word is left in any table or file, readers see the tombstone, holds refuse, and whatever
 //! dies in the middle has erased everything or nothing.
 
-use std::time::Duration;
-
 use onya_protocol::{Control, EntryBody};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -237,7 +235,8 @@ async fn a_node_that_is_killed_in_the_middle_has_erased_all_or_nothing(backend: 
     let mut node = TestNode::start(backend).await;
     let token = supervisor(&node);
     let mut cut_short = 0;
-    for delay_ms in [0, 2, 5, 9, 14] {
+    // The moment of death is another one each time: when the node has answered so many other requests since.
+    for answers in [0, 5, 10, 20, 40] {
         let visitor = node.visitor().await;
         let say = format!("/v1/conversations/{}/messages", visitor.conversation);
         for number in 0..60 {
@@ -250,8 +249,9 @@ async fn a_node_that_is_killed_in_the_middle_has_erased_all_or_nothing(backend: 
             .header("idempotency-key", "wipe")
             .json(&json!({}));
         let erasing = tokio::spawn(request.send());
-        // Not a wait for something: the moment of death is to be another one each time.
-        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        for _ in 0..answers {
+            node.request(Method::GET, "/health/live").send().await.unwrap();
+        }
         node.kill().await;
         let answered = erasing.await.unwrap().is_ok_and(|response| response.status().is_success());
         node.restart().await;
