@@ -2,9 +2,7 @@
 
 use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
 use onya_core::conversation::KnownKey;
-use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::query::QueryAs;
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::columns::Columns;
@@ -19,9 +17,7 @@ pub(super) const APPEND: &str = include_str!("queries/append.sql");
 /// Attempts at a statement that is in conflict with another.
 const ATTEMPTS: u32 = 3;
 
-/// An append in the form of rows, and where it stands in the batch.
-pub(super) type Item = (usize, StoredAppend);
-/// What is left of an item once it is sent: where it stands in the batch, and where its chain ends if it is stored.
+/// Where an append that was sent stands in the batch, and where its chain ends if it is stored.
 type Sent = (usize, Link);
 pub(super) type OutcomeRow = (String, Option<i64>, Option<Uuid>, Option<String>, Option<Vec<u8>>);
 
@@ -31,11 +27,11 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     }
     let mut lane = database.lanes.lane().await?;
     let batch = &*planted::linked(&mut lane.connection, batch).await?;
-    let (twice, unstorable) = prepare(batch, &mut lane.room);
+    let (numbers, twice) = in_order(batch);
     let mut outcomes = Outcomes::of(batch);
     twice.into_iter().for_each(|number| outcomes.set(number, AppendOutcome::Locked));
-    let rows = (&mut lane.room, unstorable);
-    database.write(write_all(&mut lane.connection, database.append, batch, rows, &mut outcomes)).await?;
+    let to = (&mut lane.connection, database.append, &mut lane.columns);
+    database.write(write_all(to, batch, numbers, &mut outcomes)).await?;
     let outcomes = outcomes.all()?;
     // An owner that takes for stored what it has only sent would be taken for proof that the store went back.
     let misled = onya_actors::planted::is(onya_actors::planted::Fault::AckBeforeCommit);
@@ -77,72 +73,79 @@ async fn examine(database: &Database, connection: &mut PgConnection, appends: (&
     examined.is_ok()
 }
 
-/// Turns appends into rows, in this room, sorted by conversation as the statement expects. Those whose conversation stands in the batch
-/// already are set aside, and with the reason those that have no stored form.
-pub(super) fn prepare(batch: &[Append], items: &mut Vec<Item>) -> (Vec<usize>, Vec<(usize, String)>) {
-    let (mut twice, mut unstorable) = (Vec::new(), Vec::new());
-    items.clear();
-    // Sorted before they are rows, which are large; of one conversation the first stays the first.
+/// The numbers of the appends, sorted by conversation as the statement expects, and of those whose conversation stands in
+/// the batch already: of one conversation the first stays the first.
+pub(super) fn in_order(batch: &[Append]) -> (Vec<usize>, Vec<usize>) {
     let mut sorted: Vec<_> = (0..).zip(batch).map(|(number, append)| (append.conversation, number)).collect();
     sorted.sort_unstable();
-    let mut before = None;
+    let (mut numbers, mut twice, mut before) = (Vec::with_capacity(batch.len()), Vec::new(), None);
     for (conversation, number) in sorted {
-        if before.replace(conversation) == Some(conversation) {
-            twice.push(number);
-            continue;
-        }
+        let again = before.replace(conversation) == Some(conversation);
+        if again { &mut twice } else { &mut numbers }.push(number);
+    }
+    (numbers, twice)
+}
+
+/// Turns these appends into rows. Those that have no stored form are left out, and why.
+fn fill(columns: &mut Columns, batch: &[Append], numbers: &[usize]) -> (Vec<Sent>, Vec<(usize, String)>) {
+    let (mut sent, mut unstorable) = (Vec::with_capacity(numbers.len()), Vec::new());
+    for &number in numbers {
         match StoredAppend::new(&batch[number]) {
-            Ok(stored) => items.push((number, stored)),
+            Ok(row) => {
+                columns.push(&row);
+                sent.push((number, Link(row.link)));
+            }
             Err(error) => unstorable.push((number, error.to_string())),
         }
     }
-    (twice, unstorable)
+    (sent, unstorable)
 }
 
-/// The rows of what was sent once, to be sent again.
-fn prepare_again(batch: &[Append], sent: &[Sent]) -> Vec<Item> {
-    // What had a form has it still.
-    sent.iter().filter_map(|(number, _)| Some((*number, StoredAppend::new(&batch[*number]).ok()?))).collect()
-}
-
-/// Sends all items in one statement. If the database refuses the data of one, the statement is undone as a whole: then
-/// in two halves, until the one stands alone.
+/// Sends all of them in one statement, and again if it is in conflict with another. If the database refuses the data of one,
+/// the statement is undone as a whole: then in two halves, until the one stands alone.
 async fn write_all(
-    connection: &mut PgConnection,
-    statement: &'static str,
+    (connection, statement, columns): (&mut PgConnection, &'static str, &mut Columns),
     batch: &[Append],
-    (room, unstorable): (&mut Vec<Item>, Vec<(usize, String)>),
+    numbers: Vec<usize>,
     outcomes: &mut Outcomes,
 ) -> Result<(), StoreError> {
-    for (number, reason) in unstorable {
-        outcomes.set(number, bury(connection, &batch[number], &reason).await?);
-    }
-    let mut open = vec![std::mem::take(room)];
-    while let Some(mut items) = open.pop() {
-        if items.is_empty() {
+    let mut open = vec![(numbers, 1)];
+    while let Some((numbers, attempt)) = open.pop() {
+        let (sent, unstorable) = fill(columns, batch, &numbers);
+        for (number, reason) in unstorable {
+            outcomes.set(number, bury(connection, &batch[number], &reason).await?);
+        }
+        if sent.is_empty() {
             continue;
         }
-        let (sent, outcome) = run(connection, statement, batch, &mut items).await;
-        *room = items;
-        match (outcome, sent.as_slice()) {
-            (Ok(rows), _) => settle(connection, batch, (&sent, rows), outcomes).await?,
-            (Err(error), [(number, _)]) if fault(&error) == Fault::Data => {
+        let error = match send(connection, statement, columns).await {
+            Ok(rows) => {
+                settle(connection, batch, (&sent, rows), outcomes).await?;
+                continue;
+            }
+            Err(error) => error,
+        };
+        match (fault(&error), sent.as_slice()) {
+            (Fault::Conflict, _) if attempt < ATTEMPTS => open.push((numbers_of(&sent), attempt + 1)),
+            (Fault::Conflict, _) => sent.iter().for_each(|(number, _)| outcomes.set(*number, AppendOutcome::Locked)),
+            (Fault::Data, [(number, _)]) => {
                 outcomes.set(*number, bury(connection, &batch[*number], &describe(&error)).await?);
             }
-            (Err(error), _) => match fault(&error) {
-                Fault::Data => {
-                    metrics::counter!("onya_append_bisections_total").increment(1);
-                    let (first, second) = sent.split_at(sent.len() / 2);
-                    open.extend([second, first].map(|half| prepare_again(batch, half)));
-                }
-                Fault::Conflict => sent.iter().for_each(|(number, _)| outcomes.set(*number, AppendOutcome::Locked)),
-                // What was committed of the batch before this must not be taken for "nothing happened".
-                _ if outcomes.any_accepted() => return Err(StoreError::Unknown(describe(&error))),
-                _ => return Err(of_write(error)),
-            },
+            (Fault::Data, _) => {
+                metrics::counter!("onya_append_bisections_total").increment(1);
+                let (first, second) = sent.split_at(sent.len() / 2);
+                open.extend([second, first].map(|half| (numbers_of(half), 1)));
+            }
+            // What was committed of the batch before this must not be taken for "nothing happened".
+            _ if outcomes.any_accepted() => return Err(StoreError::Unknown(describe(&error))),
+            _ => return Err(of_write(error)),
         }
     }
     Ok(())
+}
+
+fn numbers_of(sent: &[Sent]) -> Vec<usize> {
+    sent.iter().map(|(number, _)| *number).collect()
 }
 
 /// Reads the outcomes; an append whose turn does not fit was passed over and is buried.
@@ -162,46 +165,15 @@ async fn settle(
     Ok(())
 }
 
-/// Sends the statement, and again if it is in conflict with another. The rows are let go of before anybody waits: their
-/// memory is still at hand then, and later another thread might give it back, which costs more. Only the room for them stays.
-async fn run(
+/// Sends what the columns hold, and empties them.
+pub(super) async fn send(
     connection: &mut PgConnection,
     statement: &'static str,
-    batch: &[Append],
-    items: &mut Vec<Item>,
-) -> (Vec<Sent>, Result<Vec<OutcomeRow>, sqlx::Error>) {
-    let mut attempt = 1;
-    loop {
-        let sent: Vec<_> = items.iter().map(|(number, row)| (*number, Link(row.link))).collect();
-        let query = query(statement, items);
-        items.clear();
-        let outcome = match query {
-            Ok(query) => query.fetch_all(&mut *connection).await,
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Err(error) if attempt < ATTEMPTS && fault(&error) == Fault::Conflict => attempt += 1,
-            outcome => return (sent, outcome),
-        }
-        items.extend(prepare_again(batch, &sent));
-    }
-}
-
-pub(super) async fn run_once(
-    connection: &mut PgConnection,
-    statement: &'static str,
-    items: &[Item],
+    columns: &mut Columns,
 ) -> Result<Vec<OutcomeRow>, sqlx::Error> {
-    query(statement, items)?.fetch_all(connection).await
-}
-
-/// The statement with all that is sent.
-fn query(
-    statement: &'static str,
-    items: &[Item],
-) -> Result<QueryAs<'static, Postgres, OutcomeRow, PgArguments>, sqlx::Error> {
-    let columns = Columns::new(|| items.iter().map(|(_, append)| append));
-    Ok(sqlx::query_as_with(statement, columns.arguments()?))
+    let arguments = columns.arguments();
+    columns.clear();
+    sqlx::query_as_with(statement, arguments?).fetch_all(connection).await
 }
 
 /// `None` for a turn that does not fit.

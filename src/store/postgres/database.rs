@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::append::Item;
+use super::columns::Columns;
 use super::error::{describe, of_read};
 use super::session::{TRUSTED_IDLE, first_connection, is_alive, options, prepare};
 use super::{migrate, planted};
@@ -125,8 +125,8 @@ pub(super) struct Lanes {
 
 #[derive(Default)]
 struct LaneState {
-    /// Open connections that nobody uses, and since when; with the room for rows.
-    idle: Vec<(PgConnection, Instant, Vec<Item>)>,
+    /// Open connections that nobody uses, and since when; with the room for a batch.
+    idle: Vec<(PgConnection, Instant, Columns)>,
     /// Attempts to connect that failed since the last that did not, and when the next may be made.
     failures: u32,
     not_before: Option<Instant>,
@@ -143,11 +143,11 @@ impl Lanes {
         let patience = self.acquire_timeout;
         let opening = async {
             let permit = self.permits.acquire().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            let (connection, room) = match self.idle_connection().await {
+            let (connection, columns) = match self.idle_connection().await {
                 Some(idle) => idle,
-                None => (self.connect().await?, Vec::new()),
+                None => (self.connect().await?, Columns::default()),
             };
-            Ok(Lane { connection, room, lanes: self, _permit: permit })
+            Ok(Lane { connection, columns, lanes: self, _permit: permit })
         };
         match tokio::time::timeout(patience, opening).await {
             Ok(lane) => lane,
@@ -155,11 +155,11 @@ impl Lanes {
         }
     }
 
-    async fn idle_connection(&self) -> Option<(PgConnection, Vec<Item>)> {
+    async fn idle_connection(&self) -> Option<(PgConnection, Columns)> {
         loop {
-            let (mut connection, since, room) = self.state().idle.pop()?;
+            let (mut connection, since, columns) = self.state().idle.pop()?;
             if since.elapsed() < TRUSTED_IDLE || is_alive(&mut connection, self.acquire_timeout).await {
-                return Some((connection, room));
+                return Some((connection, columns));
             }
         }
     }
@@ -198,15 +198,15 @@ impl Lanes {
 /// run on the server is fenced, or committed before the next claim gets the lock.
 pub(super) struct Lane<'a> {
     pub(super) connection: PgConnection,
-    /// Where a batch's rows are made: without it, each batch would get fresh memory from the system.
-    pub(super) room: Vec<Item>,
+    /// Empty, with the room of the batches before: without it, each batch would get fresh memory from the system.
+    pub(super) columns: Columns,
     lanes: &'a Lanes,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Lane<'_> {
     pub(super) fn done(self) {
-        let Self { connection, room, lanes, _permit } = self;
-        lanes.state().idle.push((connection, Instant::now(), room));
+        let Self { connection, columns, lanes, _permit } = self;
+        lanes.state().idle.push((connection, Instant::now(), columns));
     }
 }

@@ -13,7 +13,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::append::{APPEND, bury, outcome, run_once};
+use super::append::{APPEND, bury, outcome, send};
+use super::columns::Columns;
 use super::database::Database;
 use super::error::{Fault, describe, fault, of_read, of_write};
 use super::{PostgresLog, acts};
@@ -133,7 +134,7 @@ async fn erase_in_transaction(
             }
             Some(false) => {}
         }
-        let appended = database.read(append_entry(&mut transaction, (0, row))).await?;
+        let appended = database.read(append_entry(&mut transaction, &row)).await?;
         if matches!(appended, Ok(AppendOutcome::Accepted(_))) {
             redact(database, &mut transaction, append).await?;
         }
@@ -194,14 +195,15 @@ async fn postpone(connection: &mut PgConnection, append: &Append, row: &StoredAp
 /// The statement of every append, for this one alone. `Ok(Err(reason))` if the entries can never be stored.
 async fn append_entry(
     connection: &mut PgConnection,
-    item: (usize, StoredAppend),
+    append: &StoredAppend,
 ) -> Result<Result<AppendOutcome, String>, StoreError> {
-    let link = Link(item.1.link);
-    match run_once(connection, APPEND, &[item]).await {
+    let mut columns = Columns::default();
+    columns.push(append);
+    match send(connection, APPEND, &mut columns).await {
         Ok(rows) => {
             let row = rows.into_iter().next();
             let row = row.ok_or_else(|| StoreError::Unavailable("the append had no outcome".to_owned()))?;
-            Ok(outcome(row, link)?.ok_or_else(|| "a turn that it continues is not open".to_owned()))
+            Ok(outcome(row, Link(append.link))?.ok_or_else(|| "a turn that it continues is not open".to_owned()))
         }
         Err(error) => match fault(&error) {
             Fault::Conflict => Ok(Ok(AppendOutcome::Locked)),

@@ -8,13 +8,15 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::append::{APPEND, Item, prepare, run_once};
+use super::append::{APPEND, in_order, send};
+use super::columns::Columns;
 use super::error::{describe, of_write};
 use super::session;
+use crate::store::stored::StoredAppend;
 use crate::store::{ConnectError, Settings};
 
-/// A batch as rows; the arrays that are sent are made of them in [`Lane::send`], since they only borrow.
-pub struct Batch(Vec<Item>);
+/// A batch as rows, in the order in which the statement expects them.
+pub struct Batch(Vec<StoredAppend>);
 
 impl Batch {
     /// Makes the rows; also where the chain of each conversation ends after it, in the order of the appends.
@@ -22,24 +24,25 @@ impl Batch {
     /// # Errors
     /// When an append has no stored form, or its conversation stands in the batch twice.
     pub fn prepare(appends: &[Append]) -> Result<(Self, Vec<Link>), StoreError> {
-        let mut items = Vec::new();
-        let (twice, unstorable) = prepare(appends, &mut items);
-        if let Some((_, reason)) = unstorable.into_iter().next() {
-            return Err(StoreError::Refused(reason));
-        }
+        let (numbers, twice) = in_order(appends);
         if !twice.is_empty() {
             return Err(StoreError::Refused("a conversation stands in a batch twice".to_owned()));
         }
-        let mut links = vec![Link::default(); items.len()];
-        for (number, stored) in &items {
-            links[*number] = Link(stored.link);
+        let (mut rows, mut links) = (Vec::with_capacity(numbers.len()), vec![Link::default(); numbers.len()]);
+        for number in numbers {
+            let row = StoredAppend::new(&appends[number]).map_err(|error| StoreError::Refused(error.to_string()))?;
+            links[number] = Link(row.link);
+            rows.push(row);
         }
-        Ok((Self(items), links))
+        Ok((Self(rows), links))
     }
 }
 
 /// A connection that is set up as a lane's.
-pub struct Lane(PgConnection);
+pub struct Lane {
+    connection: PgConnection,
+    columns: Columns,
+}
 
 impl Lane {
     /// Connects.
@@ -50,7 +53,7 @@ impl Lane {
         let failed = |error: sqlx::Error| ConnectError::Unreachable(describe(&error));
         let mut connection = session::options(settings, Some(Uuid::now_v7()))?.connect().await.map_err(failed)?;
         session::prepare(&mut connection).await.map_err(failed)?;
-        Ok(Self(connection))
+        Ok(Self { connection, columns: Columns::default() })
     }
 
     /// Sends a batch.
@@ -58,7 +61,8 @@ impl Lane {
     /// # Errors
     /// When the statement fails, or an append is not accepted; the others are stored then.
     pub async fn send(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let rows = run_once(&mut self.0, APPEND, &batch.0).await.map_err(of_write)?;
+        batch.0.iter().for_each(|row| self.columns.push(row));
+        let rows = send(&mut self.connection, APPEND, &mut self.columns).await.map_err(of_write)?;
         let mut others = rows.iter().map(|(outcome, ..)| outcome).filter(|outcome| *outcome != "accepted");
         let Some(first) = others.next() else { return Ok(()) };
         Err(StoreError::Refused(format!("{} of {} are {first}", others.count() + 1, rows.len())))

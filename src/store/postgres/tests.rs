@@ -18,7 +18,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use uuid::Uuid;
 
-use super::append::{APPEND, run_once};
+use super::append::{APPEND, send};
+use super::columns::Columns;
 use super::*;
 use crate::store::audit::anchoring::Collect;
 use crate::store::audit::source::{ActRow, Source};
@@ -175,12 +176,14 @@ impl Backend for TestPostgres {
     }
 }
 
-fn item(talk: &Talk, id: &str) -> Vec<(usize, StoredAppend)> {
-    vec![(0, StoredAppend::new(&talk.say(id, "hello")).unwrap())]
+fn row(talk: &Talk, id: &str) -> StoredAppend {
+    StoredAppend::new(&talk.say(id, "hello")).unwrap()
 }
 
-async fn outcome(connection: &mut PgConnection, statement: &'static str, item: &[(usize, StoredAppend)]) -> String {
-    run_once(connection, statement, item).await.unwrap().remove(0).0
+async fn outcome(connection: &mut PgConnection, statement: &'static str, row: &StoredAppend) -> String {
+    let mut columns = Columns::default();
+    columns.push(row);
+    send(connection, statement, &mut columns).await.unwrap().remove(0).0
 }
 
 #[tokio::test]
@@ -297,6 +300,34 @@ async fn what_only_the_database_finds_wrong_is_bisected_to_one_conversation() {
     assert_eq!(backend.number("SELECT count(*) FROM entries").await, 33 + 30 * 2);
 }
 
+#[tokio::test]
+async fn a_batch_in_conflict_is_sent_again_and_in_the_end_told_locked() {
+    let backend = TestPostgres::start().await;
+    let node = Node::start(&backend, "a").await;
+    // What a sequence has counted stays counted when the transaction is undone.
+    backend.execute("CREATE SEQUENCE tries MINVALUE -9").await;
+    let conflict = "CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('tries') < 0 THEN \
+                    RAISE EXCEPTION 'in the way' USING ERRCODE = '40001'; END IF; RETURN NULL; END $$";
+    backend.execute(conflict).await;
+    backend.execute("CREATE TRIGGER conflict AFTER INSERT ON turns EXECUTE FUNCTION conflict()").await;
+    let mut talks = [node.talk().await, node.talk().await];
+    for (conflicts, stored) in [(2, true), (3, false), (0, true)] {
+        let set = sqlx::query("SELECT setval('tries', $1, false)").bind(-conflicts);
+        set.execute(&mut backend.direct().await).await.unwrap();
+        let batch = talks.each_ref().map(|talk| talk.say(&format!("after-{conflicts}"), "hello"));
+        let outcomes = node.log.append(&batch).await.unwrap();
+        for ((talk, append), outcome) in talks.iter_mut().zip(&batch).zip(outcomes) {
+            match outcome {
+                AppendOutcome::Accepted(link) if stored => talk.apply(append, link),
+                AppendOutcome::Locked if !stored => {}
+                other => panic!("after {conflicts} conflicts: {other:?}"),
+            }
+        }
+    }
+    assert_eq!(backend.number("SELECT count(*) FROM dead_letters").await, 0);
+    assert_eq!(backend.number("SELECT count(*) FROM entries WHERE client_msg_id IS NOT NULL").await, 4);
+}
+
 /// Rows of tables that this transaction has read so far.
 async fn rows_read(connection: &mut PgConnection) -> i64 {
     let read = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables";
@@ -313,7 +344,7 @@ async fn an_append_reads_as_few_rows_from_long_tables_as_from_short_ones() {
     let mut lane = log.database.lanes.lane().await.unwrap();
     let mut rows_read = async || {
         let mut transaction = lane.connection.begin().await.unwrap();
-        assert_eq!(outcome(&mut transaction, APPEND, &item(&talk, "m1")).await, "accepted");
+        assert_eq!(outcome(&mut transaction, APPEND, &row(&talk, "m1")).await, "accepted");
         let read = rows_read(&mut transaction).await;
         transaction.rollback().await.unwrap();
         read

@@ -3,10 +3,11 @@
 use onya_actors::ports::{AppendOutcome, Claim, EventLog as _, StoreError};
 use sqlx::Connection as _;
 
-use super::super::append::{APPEND, run_once};
+use super::super::append::{APPEND, send};
+use super::super::columns::Columns;
 use super::super::planted::{exists_fence, variant};
 use super::super::{PostgresLog, error};
-use super::{TestPostgres, item, outcome};
+use super::{TestPostgres, outcome, row};
 use crate::store::Settings;
 use crate::store::contract::Backend as _;
 use crate::store::contract::fixture::{Node, TAIL};
@@ -38,7 +39,7 @@ async fn a_claim_waits_for_an_append_in_flight_but_not_for_ever() {
     let impatient = PostgresLog::connect(&settings, node.incarnation).await.unwrap();
     let mut append = backend.direct().await;
     let mut transaction = append.begin().await.unwrap();
-    let accepted = outcome(&mut transaction, APPEND, &item(&talk, "m1")).await;
+    let accepted = outcome(&mut transaction, APPEND, &row(&talk, "m1")).await;
     assert_eq!(accepted, "accepted");
     let error = impatient.claim(talk.id(), TAIL).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("55P03")), "{error:?}");
@@ -71,11 +72,12 @@ async fn change_after_snapshot(statement: &'static str, meanwhile: Meanwhile) ->
     let backend = TestPostgres::start().await;
     let node = Node::start(&backend, "a").await;
     let mut talk = node.talk().await;
-    let item = item(&talk, "m1");
+    let mut columns = Columns::default();
+    columns.push(&row(&talk, "m1"));
     let mut gate = backend.direct().await;
     sqlx::query("SELECT pg_advisory_lock(42)").execute(&mut gate).await.unwrap();
     let mut paused = backend.direct().await;
-    let appending = run_once(&mut paused, statement, &item);
+    let appending = send(&mut paused, statement, &mut columns);
     let changing = async {
         backend.until_blocked(1).await;
         match meanwhile {
