@@ -18,6 +18,7 @@ use super::live::{Live, Looked, cuts};
 use super::window::Window;
 use crate::connection::{Published, Standing, Viewer, synced};
 use crate::directory::Row;
+use crate::persistence::OnOutcome;
 use crate::planted::{self, Fault};
 use crate::ports::{AppendOutcome, Claim, ModelEnd, Owned, StoreError};
 use crate::system::System;
@@ -233,12 +234,17 @@ impl Conversation {
             let (conversation, epoch) = (self.row.id, fence.epoch);
             self.row.publish(&Published::Reset(Reset { conversation, turn: turn.turn, epoch, attempt: turn.attempt }));
         }
+        let myself = self.myself.clone();
+        let on_outcome = OnOutcome::new(move |outcome| {
+            let _ = myself.cast(Message::Appended(outcome));
+        });
         let quarantined = recent_crashes >= CRASHES_TO_QUARANTINE;
         let first = if quarantined { Some(Signal::Quarantine) } else { state.recovery() };
         self.live = Some(Box::new(Live {
             fence,
             link,
             window: Window::new(tail, self.system.settings.window),
+            on_outcome,
             in_flight: None,
             looking_up: None,
             reply: None,

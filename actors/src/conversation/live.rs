@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::handle::Submission;
 use super::reply::LiveReply;
 use super::window::Window;
+use crate::persistence::OnOutcome;
 use crate::ports::{Fence, Link};
 
 /// What an actor holds once its claim succeeded.
@@ -20,6 +21,8 @@ pub(crate) struct Live {
     pub(crate) link: Link,
     pub(crate) state: State,
     pub(crate) window: Window,
+    /// Tells the actor the outcome of an append.
+    pub(crate) on_outcome: OnOutcome,
     /// The append whose outcome is awaited. Nothing is decided meanwhile.
     pub(crate) in_flight: Option<Box<InFlight>>,
     /// The command that waits for an answer of the store on older commands.

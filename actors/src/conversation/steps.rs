@@ -159,20 +159,15 @@ impl Conversation {
             head: next.head(&settings.policy),
             snapshot,
         };
-        let myself = self.myself.clone();
         let erases = next.erased;
         live.in_flight = Some(Box::new(InFlight { next, entries, effects, ack, origin }));
         if erases {
             // By itself: it may take long, and nobody's append should wait behind it.
-            let log = Arc::clone(&self.system.log);
-            self.system.tasks.spawn(async move {
-                let _ = myself.cast(Message::Appended(guarded(log.erase(append)).await));
-            });
+            let (log, on_outcome) = (Arc::clone(&self.system.log), live.on_outcome.clone());
+            self.system.tasks.spawn(async move { on_outcome.call(guarded(log.erase(append)).await) });
             return;
         }
-        self.system.persistence.append(append, move |outcome| {
-            let _ = myself.cast(Message::Appended(outcome));
-        });
+        self.system.persistence.append(append, live.on_outcome.clone());
     }
 
     pub(super) fn run(&mut self, effect: Effect) {

@@ -39,21 +39,42 @@ pub struct Bounds {
     pub queue_bytes: usize,
 }
 
-/// Calls back with the outcome of an append, exactly once: `Unknown` if it is dropped.
-pub(crate) struct OutcomeReply(Option<Box<OnOutcome>>);
+/// Is called with the outcome of each append of a conversation, from another task. Shared, and not made for each append:
+/// that would be memory that one thread asks for and another gives back.
+#[derive(Clone)]
+pub struct OnOutcome(Arc<dyn Fn(Result<AppendOutcome, StoreError>) + Send + Sync>);
 
-type OnOutcome = dyn FnOnce(Result<AppendOutcome, StoreError>) + Send;
+impl OnOutcome {
+    /// Calls this.
+    pub fn new(call: impl Fn(Result<AppendOutcome, StoreError>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(call))
+    }
+
+    pub(crate) fn call(&self, outcome: Result<AppendOutcome, StoreError>) {
+        (self.0)(outcome);
+    }
+}
+
+impl std::fmt::Debug for OnOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnOutcome")
+    }
+}
+
+/// Calls back with the outcome of an append, exactly once: `Unknown` if it is dropped.
+#[derive(Debug)]
+pub(crate) struct OutcomeReply(Option<OnOutcome>);
 
 impl OutcomeReply {
     fn give(mut self, outcome: Result<AppendOutcome, StoreError>) {
         if let Some(reply) = self.0.take() {
-            reply(outcome);
+            reply.call(outcome);
         }
     }
 
     fn given_early(mut self, link: Link) -> Self {
         if let Some(reply) = self.0.take() {
-            reply(Ok(AppendOutcome::Accepted(link)));
+            reply.call(Ok(AppendOutcome::Accepted(link)));
         }
         self
     }
@@ -62,14 +83,8 @@ impl OutcomeReply {
 impl Drop for OutcomeReply {
     fn drop(&mut self) {
         if let Some(reply) = self.0.take() {
-            reply(Err(StoreError::Unknown("the persistence lane ended".to_owned())));
+            reply.call(Err(StoreError::Unknown("the persistence lane ended".to_owned())));
         }
-    }
-}
-
-impl std::fmt::Debug for OutcomeReply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OutcomeReply")
     }
 }
 
@@ -93,13 +108,9 @@ impl Persistence {
         Ok(Self { lanes, waiting_bytes, max_bytes: bounds.queue_bytes })
     }
 
-    /// Sends an append; its outcome is given to `reply`, from another task.
-    pub(crate) fn append(
-        &self,
-        append: Append,
-        reply: impl FnOnce(Result<AppendOutcome, StoreError>) + Send + 'static,
-    ) {
-        let reply = OutcomeReply(Some(Box::new(reply)));
+    /// Sends an append; its outcome is given to `reply`.
+    pub(crate) fn append(&self, append: Append, reply: OnOutcome) {
+        let reply = OutcomeReply(Some(reply));
         let bytes = append.entries.iter().map(entry_bytes).sum();
         if self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.max_bytes {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);

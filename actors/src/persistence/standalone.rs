@@ -6,8 +6,8 @@ use ractor::{Actor, ActorCell};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Bounds, Persistence};
-use crate::ports::{Append, AppendOutcome, EventLog, StoreError};
+use super::{Bounds, OnOutcome, Persistence};
+use crate::ports::{Append, EventLog};
 use crate::sessions::StartError;
 use crate::supervisor::Supervisor;
 
@@ -31,8 +31,8 @@ impl Standalone {
         Ok(Self { persistence, tasks, root })
     }
 
-    /// Sends an append; its outcome is given to `reply`, from another task.
-    pub fn append(&self, append: Append, reply: impl FnOnce(Result<AppendOutcome, StoreError>) + Send + 'static) {
+    /// Sends an append; its outcome is given to `reply`.
+    pub fn append(&self, append: Append, reply: OnOutcome) {
         self.persistence.append(append, reply);
     }
 
