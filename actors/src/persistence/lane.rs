@@ -8,7 +8,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-use super::queue::{Batch, Item, Queue};
+use super::queue::{Batch, Item, Queue, Ticket};
 use crate::guard::guarded;
 use crate::planted::{self, Fault};
 use crate::ports::{AppendOutcome, EventLog, StoreError};
@@ -99,16 +99,17 @@ impl LaneState {
         };
         outcomes.resize(batch.appends.len(), Err(StoreError::Unknown("the store gave no outcome".to_owned())));
         count(&outcomes);
+        // All at once, since every sender of every lane counts there; and before anybody hears, who may send the next at once.
+        let answered = batch.tickets.iter().zip(&outcomes).filter(|(ticket, outcome)| !ticket.goes_again(outcome));
+        let bytes = answered.map(|(ticket, _)| ticket.bytes).sum();
+        self.arguments.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         for ((append, mut ticket), outcome) in batch.appends.iter().zip(batch.tickets.drain(..)).zip(outcomes) {
-            let label = label(&outcome);
-            let again = label == "locked" || (label == "unknown" && planted::is(Fault::BlindRetry));
-            if again && ticket.locked < MAX_LOCKED_RETRIES {
+            if ticket.goes_again(&outcome) {
                 ticket.locked += 1;
                 self.submit_later(myself.clone(), Item { append: append.clone(), ticket });
-                continue;
+            } else {
+                ticket.reply.give(outcome);
             }
-            self.arguments.waiting_bytes.fetch_sub(ticket.bytes, Ordering::Relaxed);
-            ticket.reply.give(outcome);
         }
         self.arguments.queue.reuse(batch);
     }
@@ -119,6 +120,18 @@ impl LaneState {
             sleep(Duration::from_millis(LOCKED_PAUSE_MS)).await;
             lane.submit(item);
         });
+    }
+}
+
+impl Ticket {
+    /// Whether the append is sent again instead of an answer.
+    fn goes_again(&self, outcome: &Result<AppendOutcome, StoreError>) -> bool {
+        let again = match outcome {
+            Ok(AppendOutcome::Locked) => true,
+            Err(StoreError::Unknown(_)) => planted::is(Fault::BlindRetry),
+            _ => false,
+        };
+        again && self.locked < MAX_LOCKED_RETRIES
     }
 }
 

@@ -110,6 +110,21 @@ async fn a_locked_row_is_tried_again_without_the_sender() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_answered_makes_room_for_what_comes_however_often_it_was_sent() {
+    // Room for a question and the opening of its turn, and for no third entry.
+    let world = World::with(Settings { append_queue_bytes: 600, ..Settings::default() }).await;
+    for number in 0..10 {
+        let faults = [Fault::Locked, Fault::Unavailable, Fault::Poisoned];
+        world.log.fail(faults.into_iter().take(number % 4));
+        // Once for each fault that a sender hears of, and once more.
+        for _ in 0..3 {
+            let _ = world.request_as(CUSTOMER, &format!("{number}"), say("one")).await;
+        }
+    }
+    assert!(world.say("one more").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reply_that_cannot_be_stored_fails_and_brings_a_person() {
     let world = World::new().await;
     world.say("one").await.unwrap();
