@@ -1,5 +1,7 @@
 //! Runs the fenced batch, and finds the one append that the database refuses among many.
 
+use std::hint::black_box;
+
 use onya_actors::ports::{Append, AppendOutcome, Link, StoreError};
 use onya_core::conversation::KnownKey;
 use sqlx::postgres::PgConnection;
@@ -27,6 +29,7 @@ pub(super) async fn append(database: &Database, batch: &[Append]) -> Result<Vec<
     }
     let mut lane = database.lanes.lane().await?;
     let batch = &*planted::linked(&mut lane.connection, batch).await?;
+    fetch(batch);
     let (numbers, twice) = in_order(batch);
     let mut outcomes = Outcomes::of(batch);
     twice.into_iter().for_each(|number| outcomes.set(number, AppendOutcome::Locked));
@@ -84,6 +87,32 @@ pub(super) fn in_order(batch: &[Append]) -> (Vec<usize>, Vec<usize>) {
         if again { &mut twice } else { &mut numbers }.push(number);
     }
     (numbers, twice)
+}
+
+/// Reads a little of everything that rows are made of. What waited has left the processor's caches: here the ways to memory overlap,
+/// while rows are made each would be waited for by itself.
+fn fetch(batch: &[Append]) {
+    const CACHE_LINE: usize = 64;
+    for append in batch {
+        let Append { fence, previous, head, .. } = append;
+        black_box((
+            fence.epoch,
+            previous.0[0],
+            head.last_seq,
+            head.control,
+            head.control_version,
+            head.turn,
+            head.owed_by,
+        ));
+        for entry in append.entries.iter() {
+            black_box((
+                entry.seq,
+                entry.at,
+                entry.key.as_ref().map(|key| key.client_msg_id.as_str().as_bytes().first()),
+            ));
+            black_box(entry.event.said().as_bytes().iter().step_by(CACHE_LINE).fold(0, |sum, byte| sum ^ byte));
+        }
+    }
 }
 
 /// Turns these appends into rows. Those that have no stored form are left out, and why.
