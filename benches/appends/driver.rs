@@ -15,8 +15,8 @@ use tokio::time::{Duration, Instant};
 use crate::round::{Round, Start, thread_cpu};
 use crate::script::{Script, Talk};
 
-/// Pause of the driver while no outcome is there. A full batch takes some forty times as long.
-const PAUSE: Duration = Duration::from_micros(250);
+/// Pause of the driver while no outcome is there. A full batch takes some ten times as long.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Outcomes of appends, and whose they were.
 type Heard = Arc<Mutex<Vec<(usize, Result<AppendOutcome, StoreError>)>>>;

@@ -23,7 +23,7 @@ const SAME_BATCHES: f64 = 0.95;
 
 pub(crate) async fn run(arguments: &Arguments, url: &str) -> Result<()> {
     let counters = Counters::install()?;
-    let profile = if cfg!(debug_assertions) { "NOT OPTIMISED" } else { "optimised, no link-time optimisation" };
+    let profile = if cfg!(debug_assertions) { "NOT OPTIMISED" } else { "optimised" };
     say(&format!("{}; {profile}", describe(url).await?));
     if arguments.sweep { sweep(arguments, url, &counters).await } else { compare(arguments, url, &counters).await }
 }
