@@ -22,6 +22,13 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// One append by itself.
+    pub(super) fn of(append: &StoredAppend) -> Self {
+        let mut columns = Self::default();
+        columns.push(append);
+        columns
+    }
+
     /// Adds an append behind those that are there.
     pub(super) fn push(&mut self, append: &StoredAppend) {
         self.heads.push(append);

@@ -197,9 +197,7 @@ async fn append_entry(
     connection: &mut PgConnection,
     append: &StoredAppend,
 ) -> Result<Result<AppendOutcome, String>, StoreError> {
-    let mut columns = Columns::default();
-    columns.push(append);
-    match send(connection, APPEND, &mut columns).await {
+    match send(connection, APPEND, &mut Columns::of(append)).await {
         Ok(rows) => {
             let row = rows.into_iter().next();
             let row = row.ok_or_else(|| StoreError::Unavailable("the append had no outcome".to_owned()))?;

@@ -181,9 +181,7 @@ fn row(talk: &Talk, id: &str) -> StoredAppend {
 }
 
 async fn outcome(connection: &mut PgConnection, statement: &'static str, row: &StoredAppend) -> String {
-    let mut columns = Columns::default();
-    columns.push(row);
-    send(connection, statement, &mut columns).await.unwrap().remove(0).0
+    send(connection, statement, &mut Columns::of(row)).await.unwrap().remove(0).0
 }
 
 #[tokio::test]

@@ -72,8 +72,7 @@ async fn change_after_snapshot(statement: &'static str, meanwhile: Meanwhile) ->
     let backend = TestPostgres::start().await;
     let node = Node::start(&backend, "a").await;
     let mut talk = node.talk().await;
-    let mut columns = Columns::default();
-    columns.push(&row(&talk, "m1"));
+    let mut columns = Columns::of(&row(&talk, "m1"));
     let mut gate = backend.direct().await;
     sqlx::query("SELECT pg_advisory_lock(42)").execute(&mut gate).await.unwrap();
     let mut paused = backend.direct().await;
